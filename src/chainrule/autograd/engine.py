@@ -1,0 +1,409 @@
+"""Reverse mode: walk the tape from the results to the leaves, newest node first.
+
+Nodes are taken in the order of their clock, newest first, so every consumer of a value has run before the value's
+own node: no graph search, no recursion, one deterministic order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from ..errors import message, source_line
+from ..ops.movement import sum_to
+from ..tensor import Tensor, new_tensor
+from ..types import FLOAT, FROM_NUMPY, dtype_of
+from .mode import set_grad
+from .tape import FREED, AccumulateGrad, Node, Output, mode
+
+
+def backward(
+    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+    grad_variables: Any = None, inputs: Any = None,
+) -> None:  # fmt: skip
+    """Add the gradients of the sum of `tensors` (weighted by `grad_tensors`) to the leaves' `.grad`.
+
+    >>> import chainrule as cr
+    >>> w = cr.tensor(3.0, requires_grad=True)
+    >>> cr.autograd.backward(w * w)
+    >>> w.grad
+    tensor(6.)
+    """
+    roots = _tuple(tensors)
+    cotangents = _cotangents(roots, grad_variables if grad_tensors is None else grad_tensors, create_graph)
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        run(roots, cotangents, keep, create_graph, None, None)
+        return
+    leaves = _tuple(inputs)
+    if not leaves:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    found = grad_of(roots, cotangents, leaves, keep, create_graph)
+    for leaf, g in zip(leaves, found):
+        if g is not None:
+            leaf._grad = g if leaf._grad is None else leaf._grad + g
+
+
+def grad(
+    outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
+    create_graph: bool = False, only_inputs: bool = True, allow_unused: bool | None = None,
+    is_grads_batched: bool = False, materialize_grads: bool = False,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """The gradients of the sum of `outputs` with respect to each of `inputs`; no `.grad` is touched.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor(1.0, requires_grad=True)
+    >>> cr.autograd.grad(x ** 3, x)
+    (tensor(3.),)
+    """
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got False")
+    roots, targets = _tuple(outputs), _tuple(inputs)
+    keep = create_graph if retain_graph is None else retain_graph
+    if is_grads_batched:
+        return _batched(roots, targets, _tuple(grad_outputs), keep, create_graph, bool(allow_unused), materialize_grads)
+    cotangents = _cotangents(roots, grad_outputs, create_graph)
+    found: list[Any] = grad_of(roots, cotangents, targets, keep, create_graph)
+    for i, g in enumerate(found):
+        if g is None and materialize_grads:
+            found[i] = Tensor._wrap(np.zeros_like(targets[i]._a))
+        elif g is None and not allow_unused:
+            raise RuntimeError(
+                "One of the differentiated Tensors appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
+            )
+    return tuple(found)
+
+
+def _batched(roots: Any, targets: Any, vs: Any, keep: bool, create: bool, unused: bool, zeros: bool) -> Any:
+    """One backward pass for each leading index of the cotangents, stacked."""
+    from ..ops.movement import stack
+
+    rows = []
+    for i in range(len(vs[0])):
+        rows.append(grad(roots, targets, tuple(v[i] for v in vs), True, create, allow_unused=True,
+                         materialize_grads=True))  # fmt: skip
+    if not keep and rows:
+        grad(roots, targets, tuple(v[0] for v in vs), False, False, allow_unused=True)
+    return tuple(stack(column, 0) for column in zip(*rows))
+
+
+def grad_of(
+    roots: Sequence[Tensor], cotangents: Sequence[Any], targets: Sequence[Tensor], keep: bool, create: bool
+) -> list[Tensor | None]:
+    """The cotangents that arrive at `targets`; None where none does."""
+    nodes = []
+    for t in targets:
+        if t._node is None:
+            raise RuntimeError(
+                message(
+                    "One of the differentiated Tensors does not require grad",
+                    came=f"a tensor of shape {tuple(t._a.shape)} with requires_grad=False",
+                    fix="make it with requires_grad=True, or call .requires_grad_() before it is used",
+                )
+            )
+        nodes.append(t._node)
+    captured: dict[Node, Any] = dict.fromkeys(nodes)
+    run(roots, cotangents, keep, create, captured, _leading_to(roots, captured))
+    return [None if captured[n] is None else _as_tensor(captured[n]) for n in nodes]
+
+
+def _leading_to(roots: Sequence[Tensor], targets: Iterable[Node]) -> set[Node]:
+    """The nodes between the roots and the targets, inclusive: only those need to run."""
+    wanted: set[Node] = set(targets)
+    seen: set[Node] = set()
+    order: list[Node] = []
+    todo = [t._node for t in roots if t._node is not None]
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen.add(node)
+            order.append(node)
+            todo.extend(e for e in node.edges if e is not None)
+    for node in sorted(order, key=lambda n: n.seq):
+        if any(e in wanted for e in node.edges):
+            wanted.add(node)
+    return wanted
+
+
+# ----- the walk
+
+
+def run(
+    roots: Sequence[Tensor], cotangents: Sequence[Any], keep: bool, create: bool,
+    captured: dict[Node, Any] | None, wanted: set[Node] | None,
+) -> None:  # fmt: skip
+    """Send the cotangents down the tape. With `captured`, collect them at those nodes instead of in `.grad`."""
+    heap: list[tuple[int, Node]] = []
+    for t, g in zip(roots, cotangents):
+        node = t._node
+        if node is None:
+            raise RuntimeError(_nothing(t))
+        send(node, g if create else g._a, heap)
+    with set_grad(create):
+        try:
+            while heap:
+                node = heappop(heap)[1]
+                g = node.g
+                node.g = None
+                if node.prehooks:
+                    g = _hooked(node, g, create)
+                if captured is not None and node in captured:
+                    captured[node] = g
+                kind = type(node)
+                if kind is AccumulateGrad:
+                    if captured is None:
+                        accumulate(node, g)
+                    continue
+                if kind is Output:
+                    _deposit(node, g, heap)
+                    continue
+                _step(node, g, heap, keep, create, wanted)
+        finally:
+            for _, node in heap:
+                node.g = None
+
+
+def send(node: Node, g: Any, heap: list[tuple[int, Node]]) -> None:
+    """Add a cotangent to what has arrived at `node` so far."""
+    if node.g is None:
+        node.g = g
+        heappush(heap, (-node.seq, node))
+    else:
+        node.g = node.g + g
+
+
+def _deposit(node: Any, g: Any, heap: list[tuple[int, Node]]) -> None:
+    """One output of several: the operation's node runs once, with a list of what arrived for each."""
+    parent = node.edges[0]
+    if parent.g is None:
+        parent.g = {}
+        heappush(heap, (-parent.seq, parent))
+    parent.g[node.index] = g
+
+
+def _step(node: Node, g: Any, heap: Any, keep: bool, create: bool, wanted: set[Node] | None) -> None:
+    saved = node.saved
+    if type(g) is dict:
+        g = [_missing(g, i, kind, create) for i, kind in enumerate(node.shape)]
+    if saved is FREED:
+        raise RuntimeError(_second_time(node))
+    if node.dirty is not None or node.op.reads:
+        _check_unchanged(node)
+    values = node.args if create else saved
+    y = node.y
+    if create and y is not None:
+        y = [_as_saved(v, node) for v in y] if type(y) in (list, tuple) else _as_saved(y, node)
+    given = g
+    edges = node.edges
+    if node.op.joint:
+        needs = [e is not None and (wanted is None or e in wanted) for e in edges]
+        rule = node.op.pulls[0]
+        results = rule(g, y, *values, needs=needs) if node.op.needs else rule(g, y, *values)
+    else:
+        results = [
+            None if e is None or (wanted is not None and e not in wanted) else pull(g, y, *values)
+            for e, pull in zip(edges, node.op.pulls)
+        ]
+    if node.hooks:
+        results = _post_hooks(node, results, given, create)
+    if mode.anomaly:
+        _check_nan(node, results)
+    if not keep and (node.op.reads or node.op.reads_y):
+        node.args = node.saved = FREED
+        node.y = None
+    for e, gi in zip(edges, results):
+        if e is None or gi is None or (wanted is not None and e not in wanted):
+            continue
+        shape = e.shape
+        if shape is not None and gi.shape != shape:
+            gi = sum_to(gi, shape)
+        if e.g is None:
+            e.g = gi
+            heappush(heap, (-e.seq, e))
+        else:
+            e.g = e.g + gi
+
+
+def _missing(g: dict[int, Any], i: int, kind: tuple[Any, Any], create: bool) -> Any:
+    """The cotangent of output i of several: zeros where none arrived, None for outputs that are not floating."""
+    if i in g:
+        return g[i]
+    shape, dtype = kind
+    if FROM_NUMPY[dtype].category < FLOAT:
+        return None
+    zeros = np.zeros(shape, dtype)
+    return Tensor._wrap(zeros) if create else zeros
+
+
+def _as_saved(array: Any, node: Node) -> Tensor:
+    t = new_tensor(Tensor)
+    t._a = array
+    t._node = node if FROM_NUMPY[array.dtype].category >= FLOAT else None
+    return t  # type: ignore[no-any-return]
+
+
+def _as_tensor(g: Any) -> Tensor:
+    return g if isinstance(g, Tensor) else Tensor._wrap(g)
+
+
+def accumulate(node: AccumulateGrad, g: Any) -> None:
+    """Add a cotangent to the leaf's `.grad`; a fresh array becomes the `.grad` itself, any other is copied."""
+    leaf = node.ref()
+    if leaf is None:
+        return
+    old = leaf._grad
+    if isinstance(g, Tensor):
+        leaf._grad = (g.clone() if g.is_leaf or g._base is not None else g) if old is None else old + g
+    elif old is None:
+        if g.dtype != node.dtype:
+            g = g.astype(node.dtype)
+        elif type(g) is not np.ndarray or g.base is not None or getrefcount(g) > 4 or not g.flags.writeable:
+            g = np.array(g)
+        leaf._grad = Tensor._wrap(g)
+    else:
+        a = old._array()
+        np.add(a, g, out=a, casting="same_kind")
+        old.__dict__["_stamp"] = node.seq
+    if node.post_hooks:
+        for hook in list(node.post_hooks.values()):
+            hook(leaf)
+
+
+def _hooked(node: Node, g: Any, create: bool) -> Any:
+    for hook in list((node.prehooks or {}).values()):
+        changed = hook(_as_tensor(g))
+        if changed is not None:
+            if not isinstance(changed, Tensor):
+                raise TypeError(f"expected Tensor, but hook returned '{type(changed).__name__}'")
+            g = changed if create else changed._a
+    return g
+
+
+def _post_hooks(node: Node, results: Any, given: Any, create: bool) -> Any:
+    ins: Any = tuple(None if r is None else _as_tensor(r) for r in results)
+    outs = tuple(None if g is None else _as_tensor(g) for g in (given if type(given) is list else [given]))
+    for hook in list((node.hooks or {}).values()):
+        changed = hook(ins, outs)
+        if changed is not None:
+            ins = changed if isinstance(changed, tuple) else (changed,)
+    return [None if r is None else (r if create else r._a) for r in ins]
+
+
+# ----- what goes in, and what goes wrong
+
+
+def _tuple(x: Any) -> tuple[Any, ...]:
+    if isinstance(x, Tensor):
+        return (x,)
+    if isinstance(x, (list, tuple)):
+        return tuple(x)
+    return tuple(x) if isinstance(x, Iterable) else (x,)
+
+
+def _cotangents(roots: tuple[Tensor, ...], given: Any, create: bool) -> list[Tensor]:
+    vs = (None,) * len(roots) if given is None else _tuple(given)
+    if len(vs) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(vs)} gradients")
+    out = []
+    for t, v in zip(roots, vs):
+        if v is None:
+            if t._node is not None and t._a.size != 1:
+                raise RuntimeError(_not_scalar(t))
+            v = Tensor._wrap(_one(t._a))
+        elif v._a.shape != t._a.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{len(out)}] has a shape of {v.shape} and output[{len(out)}] has a "
+                f"shape of {t.shape}."
+            )
+        elif v._a.dtype != t._a.dtype:
+            v = v.to(t.dtype)
+        out.append(v)
+    return out
+
+
+_ONES: dict[Any, Any] = {}
+
+
+def _one(a: Any) -> Any:
+    key = (a.shape, a.dtype)
+    one = _ONES.get(key)
+    if one is None:
+        if a.dtype.kind == "c":
+            raise RuntimeError("grad can be implicitly created only for real scalar outputs but got " + str(dtype_of(a)))
+        _ONES[key] = one = np.ones(a.shape, a.dtype)
+        one.flags.writeable = False
+    return one
+
+
+def _not_scalar(t: Tensor) -> str:
+    where = source_line(t._node.where) if t._node is not None else ""
+    return message(
+        "grad can be implicitly created only for scalar outputs",
+        came=f"backward() on a tensor of shape {tuple(t._a.shape)}, made at {where}",
+        expected="one number, or a `gradient` of the same shape: the v in the product vᵀJ",
+        fix="reduce it first, as in loss.sum().backward(), or pass backward(gradient=v)",
+    )
+
+
+def _nothing(t: Tensor) -> str:
+    return message(
+        "element 0 of tensors does not require grad and does not have a grad_fn",
+        came=f"a tensor of shape {tuple(t._a.shape)}, computed only from tensors with requires_grad=False, "
+        "or under no_grad(), or detached",
+        expected="a result of at least one tensor with requires_grad=True",
+        fix="make the parameters with requires_grad=True and compute the result outside no_grad()",
+    )
+
+
+def _second_time(node: Node) -> str:
+    return message(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+        "been freed).",
+        came=f"{node.name()}, recorded at {source_line(node.where)}; an earlier backward() has freed what it saved",
+        expected="one backward() through each recorded operation",
+        fix="run the forward pass again, or detach() a value carried over from the step before (a hidden state), or "
+        "call the first backward with retain_graph=True",
+    )
+
+
+def _check_unchanged(node: Node) -> None:
+    """The values a rule reads must be those of the forward pass (see NOTE [Clock])."""
+    changed = node.dirty
+    if changed is None:
+        tensors = node.args[0] if node.op.nargs < 0 else node.args
+        for i in node.op.reads if node.op.nargs >= 0 else range(len(tensors)):
+            x = tensors[i]
+            if isinstance(x, Tensor):
+                root = x._base if x._base is not None else x
+                if root._stamp > node.seq:
+                    changed = root._touched
+                    break
+        else:
+            return
+    raise RuntimeError(
+        message(
+            "one of the variables needed for gradient computation has been modified by an inplace operation",
+            came=f"a value that {node.name()} saved at {source_line(node.where)}, changed at {source_line(changed)}",
+            expected="the value of the forward pass: the derivative is computed from it",
+            fix="write the change out of place (x = x + 1 instead of x += 1), or change a clone()",
+        )
+    )
+
+
+def _check_nan(node: Node, results: Sequence[Any]) -> None:
+    for i, r in enumerate(results):
+        a = getattr(r, "_a", r)
+        if mode.check_nan and a is not None and np.isnan(a).any():
+            raise RuntimeError(
+                message(
+                    f"Function '{node.name()}' returned nan values in its {i}th output.",
+                    came=f"a gradient of shape {tuple(a.shape)} with {int(np.isnan(a).sum())} NaN of {a.size}",
+                    expected="finite gradients",
+                    fix=f"look at the forward line: {source_line(node.where)}",
+                )
+            )

@@ -1,0 +1,171 @@
+"""The tape: one node per recorded operation, linked to the nodes that made its inputs.
+
+NOTE [Clock] Nodes and in-place changes draw from one counter. A node was made at `seq`; the storage of a tensor
+was last changed at `_stamp` of its root. A saved tensor was changed after it was saved exactly if stamp > seq, so
+saving costs nothing and no version is stored.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from itertools import count
+from types import CodeType
+from typing import Any
+
+tick: Callable[[], int] = count(1).__next__
+Where = tuple[CodeType, int]
+
+
+class _Mode(threading.local):
+    """Per thread: whether operations are recorded, whether this is inference mode, whether anomalies are looked for."""
+
+    grad = True
+    inference = False
+    anomaly = False
+    check_nan = True
+
+
+mode = _Mode()
+
+
+class Node:
+    """One recorded operation: its record, what it saved, and the nodes its cotangents go to.
+
+    `args` are the tensors and attributes (for second order and change checks), `saved` the plain arrays in the
+    same order, `y` the output array if the rule reads it, `edges` the nodes of the inputs (None: no gradient needed).
+    """
+
+    __slots__ = (
+        "__weakref__", "args", "dirty", "edges", "g", "hooks", "meta", "op", "prehooks", "saved", "seq", "shape",
+        "where", "y",
+    )  # fmt: skip
+
+    def __init__(
+        self, op: Any, args: Any, saved: Any, y: Any, edges: tuple[Node | None, ...], shape: Any, where: Where | None
+    ) -> None:
+        self.op = op
+        self.args = args
+        self.saved = saved
+        self.y = y
+        self.edges = edges
+        self.shape = shape
+        self.where = where
+        self.seq = tick()
+        self.g: Any = None
+        self.dirty: Where | None = None
+        self.hooks: dict[int, Callable[..., Any]] | None = None
+        self.prehooks: dict[int, Callable[..., Any]] | None = None
+        self.meta: Any = None
+
+    def name(self) -> str:
+        """What PyTorch calls this node, such as MulBackward0."""
+        return str(self.op.grad_name)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """The nodes that the cotangents go to, each with the number of the output it belongs to."""
+        return tuple((None, 0) if e is None else e.as_edge() for e in self.edges)
+
+    def as_edge(self) -> tuple[Node, int]:
+        return self, 0
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        if self.meta is None:
+            self.meta = {}
+        return self.meta  # type: ignore[no-any-return]
+
+    def register_hook(self, hook: Callable[..., Any]) -> Removable:
+        """Call hook(grad_inputs, grad_outputs) after this node has run; it may return new grad_inputs."""
+        self.hooks = self.hooks if self.hooks is not None else {}
+        return Removable(self.hooks, hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Removable:
+        """Call hook(grad_outputs) before this node runs; it may return new grad_outputs."""
+        return self._tensor_hook(lambda g: _single(hook((g,))))
+
+    def _tensor_hook(self, hook: Callable[..., Any]) -> Removable:
+        self.prehooks = self.prehooks if self.prehooks is not None else {}
+        return Removable(self.prehooks, hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+def _single(result: Any) -> Any:
+    return result[0] if isinstance(result, tuple) else result
+
+
+class AccumulateGrad(Node):
+    """The end of the tape at a leaf: adds the cotangent to the leaf's `.grad`."""
+
+    __slots__ = ("dtype", "post_hooks", "ref")
+
+    def __init__(self, leaf: Any) -> None:
+        super().__init__(_ACCUMULATE, (), (), None, (), leaf._a.shape, None)
+        self.ref: Callable[[], Any] = weakref.ref(leaf)
+        self.dtype = leaf._a.dtype
+        self.post_hooks: dict[int, Callable[..., Any]] | None = None
+
+    @property
+    def variable(self) -> Any:
+        """The leaf tensor."""
+        return self.ref()
+
+
+class Output(Node):
+    """One output of an operation that has several; passes its cotangent on to the operation's node."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, parent: Node, index: int, shape: Any) -> None:
+        super().__init__(parent.op, (), (), None, (parent,), shape, parent.where)
+        self.index = index
+
+    def as_edge(self) -> tuple[Node, int]:
+        parent = self.edges[0]
+        return (self if parent is None else parent), self.index
+
+
+class _Accumulate:
+    """Stands where an operation's record stands on other nodes."""
+
+    grad_name = "AccumulateGrad"
+    name = "accumulate_grad"
+
+
+_ACCUMULATE = _Accumulate()
+
+
+class Removable:
+    """Handle of a hook: `remove()` takes it off again; also a context manager."""
+
+    __slots__ = ("id", "tables")
+    _next = count()
+
+    def __init__(self, hooks: dict[int, Any], hook: Any, *others: dict[int, Any]) -> None:
+        self.id = next(Removable._next)
+        self.tables = (hooks, *others)
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook off; doing so twice does nothing."""
+        for table in self.tables:
+            table.pop(self.id, None)
+
+    def __enter__(self) -> Removable:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+class _Freed(tuple[Any, ...]):
+    """What a node's saved values become once backward has used them."""
+
+    __slots__ = ()
+
+
+FREED = _Freed()

@@ -1,0 +1,51 @@
+"""The typer application: the commands, their options and their help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import chainrule
+from chainrule.cli.run import run_file
+
+app = typer.Typer(
+    name="chainrule",
+    help="Run, compile and explain PyTorch programs on NumPy.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"chainrule {chainrule.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run, compile and explain PyTorch programs on NumPy."""
+
+
+@app.command("run", context_settings={"allow_interspersed_args": False})
+def _run(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A script (.py) or a notebook (.ipynb).")],
+    args: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARGS]...", help="What the program finds in sys.argv.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Call manual_seed(N) before the program starts.")
+    ] = None,
+) -> None:
+    """Run a PyTorch program, unchanged: `import torch` gives it chainrule.
+
+    Options come before FILE; everything after FILE is the program's own.
+    """
+    raise typer.Exit(run_file(file, args or [], seed))

@@ -1,0 +1,298 @@
+"""From an operation's record to an eager call on tensors: promotion, the array computation, the tape.
+
+`bind` is the general path. Elementwise operations on tensors of one dtype take a shorter one, made per record by
+`unary`, `binary` and `scalar_right`: the same steps with nothing left to decide.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .autograd.tape import Node, Output, mode
+from .errors import ShapeError, user_frame
+from .ops import movement
+from .ops.record import Op, Spec
+from .tensor import Tensor, new_tensor
+from .types import BOOL, FLOAT, FROM_NUMPY, INT, DType, default, dtype_of, promote_types, result_type, scalar_dtype
+
+ndarray = np.ndarray
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+_CONSTANTS: dict[Any, dict[Any, Any]] = {_F32: {}, _F64: {}}
+_HERE = __name__.rpartition(".")[0] + "."
+
+
+def where() -> Any:
+    """The user's line, as (code, instruction): cheap to take, worded only when an error needs it."""
+    frame = sys._getframe(2)
+    if frame.f_globals.get("__name__", "").startswith(_HERE):
+        frame = user_frame(2)  # type: ignore[assignment]
+        if frame is None:
+            return None
+    return frame.f_code, frame.f_lasti
+
+
+def constant(value: Any, dtype: Any) -> Any:
+    """A Python number as a 0-dim array of `dtype`, kept: NumPy converts a number anew at each use."""
+    kept = _CONSTANTS.get(dtype)
+    if kept is None or not value:
+        return np.array(value).astype(dtype)
+    found = kept.get(value)
+    if found is None:
+        if len(kept) > 512:
+            kept.clear()
+        found = np.array(value, dtype)
+        found.flags.writeable = False
+        kept[value] = found
+    return found
+
+
+# ----- the general path
+
+
+def bind(op: Op, args: tuple[Any, ...]) -> Any:
+    """Apply `op` to tensors (and attributes): compute on the arrays, record on the tape if a gradient is wanted."""
+    if op.d is not None:
+        args = _promoted(op, args)
+    many = op.nargs < 0
+    operands: Any = args[0] if many else args[: op.nargs]
+    arrays = [x._a if isinstance(x, Tensor) else x for x in operands]
+    saved = (tuple(arrays), *args[1:]) if many else (*arrays, *args[op.nargs :])
+    if op.view and type(arrays[0]) is not ndarray:
+        saved = (operands[0]._array(), *saved[1:])
+    try:
+        out = op.forward(*saved)
+    except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
+        raise worded(op, args, error) from None
+    node = None
+    if mode.grad and op.differentiable:
+        edges = tuple([x._node if isinstance(x, Tensor) else None for x in operands])
+        if edges.count(None) != len(edges):
+            node = _record(op, args, saved, out, edges)
+    if op.outputs != 1:
+        return _several(op, out, node)
+    result = new_tensor(Tensor)
+    result._a = out
+    result._node = node
+    if op.view:
+        link_view(op, operands[0], result, args)
+    return result
+
+
+def _record(op: Op, args: Any, saved: Any, out: Any, edges: Any) -> Node:
+    n = op.nargs
+    if n < 0:
+        if not op.reads:
+            specs = tuple([Spec(a.shape, dtype_of(a)) for a in saved[0]])
+            args = saved = (specs, *args[1:])
+    elif len(op.reads) < n:  # keep no tensor alive whose values the rules do not read
+        kept = [i in op.reads for i in range(n)]
+        specs = tuple([Spec(saved[i].shape, dtype_of(saved[i])) if i in op.sizes else None for i in range(n)])
+        args = (*[a if k else s for a, k, s in zip(args, kept, specs)], *args[n:])
+        saved = (*[a if k else s for a, k, s in zip(saved, kept, specs)], *saved[n:])
+    frame = user_frame(2)
+    shape = out.shape if op.outputs == 1 else [(o.shape, o.dtype) for o in out]
+    spot = None if frame is None else (frame.f_code, frame.f_lasti)
+    return Node(op, args, saved, out if op.reads_y else None, edges, shape, spot)
+
+
+def _several(op: Op, out: Any, node: Node | None) -> list[Tensor]:
+    results = []
+    for i, array in enumerate(out):
+        result = new_tensor(Tensor)
+        result._a = array
+        floating = FROM_NUMPY[array.dtype].category >= FLOAT
+        result._node = Output(node, i, array.shape) if node is not None and floating else None
+        results.append(result)
+    return results
+
+
+def link_view(op: Op, source: Tensor, result: Tensor, args: tuple[Any, ...]) -> None:
+    """Make `result` a view of `source`'s root if NumPy really shared the memory (a reshape may have copied)."""
+    root = source._base if source._base is not None else source
+    out = result._a
+    if type(out) is not ndarray or out.base is None:
+        return
+    if not np.may_share_memory(out, source._a):
+        return
+    result._base = root
+    result._chain = (*source._chain, (op, args[1:]))
+    views = root._views
+    if views is None:
+        root._views = views = []
+    elif len(views) > 32 and not len(views) & (len(views) - 1):
+        views[:] = [v for v in views if v() is not None]
+    views.append(weakref.ref(result))
+
+
+def worded(op: Op, args: tuple[Any, ...], error: Exception) -> Exception:
+    """The type rule's own words for what NumPy refused; NumPy's words if the rule finds nothing wrong."""
+    if isinstance(error, ShapeError):
+        return error
+    try:
+        op.shape(*_specs(op, args))
+    except Exception as better:
+        return better
+    if isinstance(error, ValueError):
+        return RuntimeError(f"{op.name}: {error}")
+    return error
+
+
+def _specs(op: Op, args: tuple[Any, ...]) -> list[Any]:
+    def spec(x: Any) -> Any:
+        return Spec(x._a.shape, dtype_of(x._a)) if isinstance(x, Tensor) else x
+
+    if op.nargs < 0:
+        return [[spec(x) for x in args[0]], *args[1:]]
+    return [spec(x) for x in args]
+
+
+# ----- promotion
+
+
+def _promoted(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments in one dtype: tensors cast by a recorded `to`, numbers as 0-dim constants."""
+    target = promoted_dtype(op, args)
+    out = []
+    for i, x in enumerate(args):
+        if i in op.promote and x is not None:
+            if isinstance(x, Tensor):
+                if x._a.dtype != target.np:
+                    x = cast(x, target)
+            elif not (op.weak and target.category >= FLOAT):
+                x = constant(x, target.np)
+        out.append(x)
+    return tuple(out)
+
+
+def promoted_dtype(op: Op, args: tuple[Any, ...]) -> DType:
+    """The dtype in which an elementwise operation computes on these arguments."""
+    operands = []
+    for i in op.promote:
+        x = args[i]
+        if isinstance(x, Tensor):
+            operands.append((dtype_of(x._a), x._a.ndim))
+        elif x is not None:
+            try:
+                operands.append((scalar_dtype(x), None))
+            except TypeError:
+                raise TypeError(
+                    f"{op.name}(): argument {i + 1} must be Tensor or Number, not {type(x).__name__}"
+                ) from None
+    target = result_type(operands)
+    if op.floats and target.category <= INT:
+        target = default.dtype
+    return target
+
+
+def cast(x: Tensor, dtype: DType) -> Tensor:
+    """`x` in another dtype; the gradient is cast back."""
+    if x._a.dtype == dtype.np:
+        return x
+    return bind(movement.to, (x, dtype))  # type: ignore[no-any-return]
+
+
+# ----- the short paths: one function per elementwise record
+
+
+def unary(op: Op) -> Callable[[Tensor], Tensor]:
+    """The eager function of a one-argument elementwise record."""
+    f, floats = op.forward, op.floats
+    keep = op.differentiable
+
+    def call(x: Tensor) -> Tensor:
+        a = x._a
+        if floats and FROM_NUMPY[a.dtype].category <= INT:
+            return bind(op, (x,))  # type: ignore[no-any-return]
+        out = f(a)
+        r = new_tensor(Tensor)
+        r._a = out
+        n = x._node
+        if n is not None and keep and mode.grad:
+            if op.reads:
+                r._node = Node(op, (x,), (a,), out if op.reads_y else None, (n,), out.shape, where())
+            else:
+                r._node = Node(op, (None,), (None,), out if op.reads_y else None, (n,), out.shape, where())
+        else:
+            r._node = None
+        return r
+
+    return call
+
+
+def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
+    """The eager function of a two-argument elementwise record, for a tensor and a tensor or number."""
+    f, floats, weak, keep = op.forward, op.floats, op.weak, op.differentiable
+
+    def call(x: Tensor, y: Any) -> Tensor:
+        a = x._a
+        kind = a.dtype
+        if isinstance(y, Tensor):
+            b = y._a
+            m = y._node
+            if b.dtype is not kind or (floats and FROM_NUMPY[kind].category <= INT):
+                return bind(op, (x, y))  # type: ignore[no-any-return]
+        else:
+            m = None
+            t = type(y)
+            if kind is _F32 or kind is _F64:
+                if t is not float and t is not int:
+                    return other(op, x, y)
+                b = y if weak else constant(y, kind) if type(a) is ndarray else kind.type(y)
+            else:
+                return other(op, x, y)
+        try:
+            out = f(a, b)
+        except ValueError as error:
+            raise worded(op, (x, y), error) from None
+        r = new_tensor(Tensor)
+        r._a = out
+        n = x._node
+        if (n is not None or m is not None) and keep and mode.grad:
+            if op.reads:
+                r._node = Node(op, (x, y), (a, b), out if op.reads_y else None, (n, m), out.shape, where())
+            else:
+                r._node = Node(op, _NONE2, _NONE2, out if op.reads_y else None, (n, m), out.shape, where())
+        else:
+            r._node = None
+        return r
+
+    return call
+
+
+_NONE2 = (None, None)
+
+
+def other(op: Op, x: Tensor, y: Any) -> Any:
+    """`x op y` for anything but the everyday pair: numbers of another category, NumPy scalars and arrays."""
+    if isinstance(y, ndarray) and y.ndim:
+        y = Tensor._wrap(y)
+    elif isinstance(y, (ndarray, np.generic)):
+        y = y.item()
+    try:
+        scalar_dtype(y) if not isinstance(y, Tensor) else None
+    except TypeError:
+        return NotImplemented
+    return bind(op, (x, y))
+
+
+def reverse(op: Op) -> Callable[[Tensor, Any], Tensor]:
+    """`y op x` for a Python number y on the left."""
+
+    def call(x: Tensor, y: Any) -> Tensor:
+        if isinstance(y, ndarray) and y.ndim:
+            y = Tensor._wrap(y)
+        elif isinstance(y, (ndarray, np.generic)):
+            y = y.item()
+        elif not isinstance(y, (int, float, complex, Tensor)):
+            return NotImplemented
+        return bind(op, (y, x))  # type: ignore[no-any-return]
+
+    return call
+
+
+__all__ = ["BOOL", "bind", "binary", "cast", "constant", "promote_types", "reverse", "unary", "where"]

@@ -1,0 +1,58 @@
+"""How errors are worded: what happened, what came, what was expected, how to fix it."""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, FrameType
+
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+def user_frame(depth: int = 1) -> FrameType | None:
+    """The innermost frame outside this package, counted from `depth` frames above the caller."""
+    frame: FrameType | None = sys._getframe(depth + 1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name != _PACKAGE and not name.startswith(_PACKAGE + "."):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def place(where: tuple[CodeType, int] | None) -> str:
+    """`file.py:12` for a recorded (code, instruction) pair; 'an unknown line' without one."""
+    if where is None:
+        return "an unknown line"
+    code, lasti = where
+    line = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= lasti < end and number is not None:
+            line = number
+            break
+    return f"{code.co_filename}:{line}"
+
+
+def source_line(where: tuple[CodeType, int] | None) -> str:
+    """`file.py:12: y = x.exp()`, with the text of the line where the source can be read."""
+    import linecache
+
+    spot = place(where)
+    name, _, number = spot.rpartition(":")
+    text = linecache.getline(name, int(number)).strip() if number.isdigit() else ""
+    return f"{spot}: {text}" if text else spot
+
+
+def message(happened: str, *, came: str = "", expected: str = "", fix: str = "") -> str:
+    """One error text out of its four parts; empty parts are left out."""
+    lines = [happened]
+    if came:
+        lines.append(f"  came:     {came}")
+    if expected:
+        lines.append(f"  expected: {expected}")
+    if fix:
+        lines.append(f"  fix:      {fix}")
+    return "\n".join(lines)
+
+
+class ShapeError(RuntimeError):
+    """Sizes that do not fit; a RuntimeError, as PyTorch raises."""

@@ -1,0 +1,1 @@
+"""torch.* functions: each normalises its arguments and applies one record."""

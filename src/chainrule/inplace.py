@@ -1,0 +1,172 @@
+"""In-place changes: written into the tensor's own memory, recorded as if out of place, seen by every view.
+
+NOTE [In place] `x.mul_(y)` records `x_new = mul(x_old, y)`, writes x_new's values into x's memory and gives x the new
+node. If x is a view, its root gets a node that scatters the new part into the old whole, and every living view of the
+root is derived from it anew.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .autograd.tape import AccumulateGrad, Node, mode, tick
+from .dispatch import bind, cast, constant, where
+from .errors import message, source_line
+from .ops.movement import detach, view_scatter
+from .ops.record import Op
+from .tensor import Tensor, new_tensor
+from .types import BOOL, FROM_NUMPY, dtype_of, scalar_dtype
+
+ndarray = np.ndarray
+_IN_PLACE = {
+    operator.add: operator.iadd, operator.sub: operator.isub, operator.mul: operator.imul,
+    operator.truediv: operator.itruediv, operator.pow: operator.ipow,
+}  # fmt: skip
+
+
+def touch(x: Tensor, spot: Any) -> None:
+    """Note on x's root that its memory has changed, and on its node if that saved the old values."""
+    root = x._base if x._base is not None else x
+    root._stamp = tick()
+    root._touched = spot
+    root._version += 1
+    for t in (root, x):
+        node = t._node
+        if node is not None and node.y is not None and type(node) is not AccumulateGrad:
+            node.dirty = spot
+
+
+def require_writable(x: Tensor) -> None:
+    """Refuse the in-place change that autograd cannot follow: of a leaf that requires grad."""
+    if not mode.grad:
+        return
+    root = x._base
+    if x._node is not None and x.is_leaf:
+        raise RuntimeError(_leaf("a leaf Variable that requires grad is being used in an in-place operation.", x))
+    if root is not None and root._node is not None and root.is_leaf and any(op is not detach for op, _ in x._chain):
+        raise RuntimeError(_leaf("a view of a leaf Variable that requires grad is being used in an in-place operation.", root))
+
+
+def _leaf(what: str, x: Tensor) -> str:
+    return message(
+        what,
+        came=f"a leaf of shape {tuple(x._a.shape)}, changed at {source_line(where())}",
+        expected="leaves keep the values that the recorded operations were computed from",
+        fix="wrap an update in `with torch.no_grad():`, or compute a new tensor (w = w - lr * g)",
+    )
+
+
+def assign(x: Tensor, r: Tensor, spot: Any) -> Tensor:
+    """Write the recorded result `r` into x's memory and give x its place on the tape (see NOTE [In place])."""
+    a = x._array()
+    out = r._a
+    kind = FROM_NUMPY[out.dtype].category
+    if kind > FROM_NUMPY[a.dtype].category:
+        raise RuntimeError(f"result type {_kind(out)} can't be cast to the desired output type {_kind(a)}")
+    if out.shape != a.shape:
+        try:
+            fits = np.broadcast_shapes(out.shape, a.shape) == a.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise RuntimeError(
+                f"output with shape {list(a.shape)} doesn't match the broadcast shape {list(out.shape)}"
+            )
+        r = r.expand(a.shape)
+    if out.dtype != a.dtype:
+        r = cast(r, dtype_of(a))
+    _require_own_memory(a)
+    a[...] = r._a
+    touch(x, spot)
+    if r._node is not None or x._node is not None:
+        rebase(x, r)
+    return x
+
+
+def _kind(a: Any) -> str:
+    return {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "bool": "Bool", "float16": "Half",
+            "bfloat16": "BFloat16", "complex64": "ComplexFloat", "complex128": "ComplexDouble", "uint8": "Byte",
+            "int8": "Char", "int16": "Short"}.get(dtype_of(a).name, dtype_of(a).name)  # fmt: skip
+
+
+def _require_own_memory(a: Any) -> None:
+    if not a.flags.writeable or (0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape))):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+
+
+def rebase(x: Tensor, r: Tensor) -> None:
+    """Give x (and its root, and the root's views) the node of the value just written."""
+    if not mode.grad:
+        return
+    root = x._base
+    if root is None or all(op is detach for op, _ in x._chain):
+        x._node = r._node
+    else:
+        old = new_tensor(Tensor)
+        old._a, old._node = root._a, root._node
+        root._node = bind(view_scatter, (old, r, x._chain))._node
+        x._node = r._node
+    top = root if root is not None else x
+    for reference in top._views or ():
+        view = reference()
+        if view is not None:
+            _rederive(view, top)
+
+
+def _rederive(view: Tensor, root: Tensor) -> None:
+    """Record the view's operations anew on the changed root."""
+    t = new_tensor(Tensor)
+    t._a, t._node = root._a, root._node
+    for op, attrs in view._chain:
+        t = bind(op, (t, *attrs))
+    view._node = t._node
+
+
+def old_value(x: Tensor, copy: bool) -> Tensor:
+    """x as it is before the change, for the record: with its own memory if the rule will read the values."""
+    t: Tensor = new_tensor(Tensor)
+    t._a = x._array().copy() if copy else x._a
+    t._node = x._node
+    return t
+
+
+def inplace(op: Op, function: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
+    """`x.op_(…)` for a record whose first argument is x (through `function`, if the call needs more than a bind)."""
+    quick = _IN_PLACE.get(op.forward)
+
+    def method(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if mode.grad and (x._node is not None or x._base is not None or _tracked(args)):
+            require_writable(x)
+            source = old_value(x, 0 in op.reads)
+            r = function(source, *args, **kwargs) if function is not None else bind(op, (source, *args))
+            return assign(x, r, where())
+        if quick is not None and type(x._a) is ndarray and x._a.dtype.kind == "f":
+            a, b = x._a, args[0]
+            if isinstance(b, Tensor):
+                b = b._a
+                plain = b.dtype is a.dtype
+            else:
+                plain = type(b) in (float, int)
+                b = b if op.weak else constant(b, a.dtype) if plain else b
+            if plain and a.flags.writeable and (op.weak or b.ndim == 0 or b.shape == a.shape):
+                quick(a, b)
+                touch(x, where())
+                return x
+        r = function(x, *args, **kwargs) if function is not None else bind(op, (x, *args))
+        return assign(x, r, where())
+
+    return method
+
+
+def _tracked(args: tuple[Any, ...]) -> bool:
+    return any(isinstance(a, Tensor) and a._node is not None for a in args)
+
+
+__all__ = ["BOOL", "Node", "assign", "inplace", "old_value", "rebase", "require_writable", "scalar_dtype", "touch"]

@@ -1,0 +1,1 @@
+"""What an operation is: one record each, by kind."""

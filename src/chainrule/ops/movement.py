@@ -1,0 +1,164 @@
+"""Movement: operations that rearrange, repeat or convert values without computing new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..types import DType, Shape, broadcast_shapes, float32, float64
+from .record import ATOM, Bad, Spec, structured
+
+# ----- conversion
+
+
+def _to_forward(a: Any, dtype: DType) -> Any:
+    if a.dtype.kind == "c" and dtype.np.kind != "c":
+        a = a.real
+    return a.astype(dtype.np)
+
+
+to = structured(
+    "to", _to_forward,
+    vjp=(lambda g, y, a, dtype: to(g, a.dtype),),
+    shape=lambda a, dtype: a.shape, dtype=lambda a, dtype: dtype, tex="{0}", grad_name="ToCopyBackward0",
+    samples=lambda rng: [(rng.normal(size=(2, 3)), float64), (rng.normal(size=()), float64)],
+)  # fmt: skip
+
+detach = structured(
+    "detach", lambda a: a[...] if isinstance(a, np.ndarray) else a, view=True, shape=lambda a: a.shape, tex="{0}",
+    samples=lambda rng: [(rng.normal(size=(2, 3)),)], nondiff="it is the request for no gradient",
+)  # fmt: skip
+
+# ----- shapes
+
+
+def _sum_to(a: Any, shape: Shape) -> Any:
+    extra = a.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        i for i, n in enumerate(shape, extra) if n == 1 and a.shape[i] != 1
+    )
+    out = np.add.reduce(a, axis=axes, keepdims=True) if axes else a
+    return out.reshape(shape) if extra else out
+
+
+sum_to = structured(
+    "sum_to", _sum_to, vjp=(lambda g, y, a, shape: expand(g, a.shape),), shape=lambda a, shape: shape,
+    tex=r"\sum {0}", grad_name="SumBackward1",
+    samples=lambda rng: [(rng.normal(size=(2, 3)), (3,)), (rng.normal(size=(2, 3)), (2, 1)), (rng.normal(size=(4,)), ())],
+)  # fmt: skip
+
+
+def _expand_shape(a: Spec, shape: Shape) -> Shape:
+    if len(shape) < a.ndim:
+        raise RuntimeError(
+            f"expand(torch.FloatTensor{{{list(a.shape)}}}, size={list(shape)}): the number of sizes provided "
+            f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({a.ndim})"
+        )
+    for i, (have, want) in enumerate(zip(reversed(a.shape), reversed(shape))):
+        if have not in (1, want):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({want}) must match the existing size ({have}) at non-singleton "
+                f"dimension {len(shape) - 1 - i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(a.shape)}"
+            )
+    return tuple(shape)
+
+
+expand = structured(
+    "expand", np.broadcast_to, vjp=(lambda g, y, a, shape: sum_to(g, a.shape),), shape=_expand_shape, view=True, tex="{0}",
+    samples=lambda rng: [(rng.normal(size=(3,)), (2, 3)), (rng.normal(size=(2, 1)), (2, 4))],
+    bad=[Bad(lambda: (np.zeros((2, 3)), (2, 4)), RuntimeError, "must match the existing size (3)")],
+)  # fmt: skip
+
+
+def _reshape_shape(a: Spec, shape: Shape) -> Shape:
+    size = int(np.prod(a.shape))
+    known = int(np.prod([n for n in shape if n != -1]))
+    if list(shape).count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if any(n < -1 for n in shape):
+        raise RuntimeError(f"invalid shape dimension {min(shape)}")
+    if -1 in shape:
+        if known == 0 or size % known:
+            if known == 0 and size == 0:
+                raise RuntimeError(
+                    f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
+                    "size -1 can be any value and is ambiguous"
+                )
+            raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+        return tuple(size // known if n == -1 else n for n in shape)
+    if known != size:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    return tuple(shape)
+
+
+reshape = structured(
+    "reshape", np.reshape, vjp=(lambda g, y, a, shape: reshape(g, a.shape),), shape=_reshape_shape, view=True, tex="{0}",
+    grad_name="ViewBackward0", samples=lambda rng: [(rng.normal(size=(2, 6)), (3, 4)), (rng.normal(size=(2, 3)), (-1,))],
+    bad=[Bad(lambda: (np.zeros((2, 3)), (4, 2)), RuntimeError, "shape '[4, 2]' is invalid for input of size 6")],
+)  # fmt: skip
+
+
+def _inverse(dims: Sequence[int]) -> tuple[int, ...]:
+    out = [0] * len(dims)
+    for i, d in enumerate(dims):
+        out[d] = i
+    return tuple(out)
+
+
+permute = structured(
+    "permute", np.transpose, vjp=(lambda g, y, a, dims: permute(g, _inverse(dims)),),
+    shape=lambda a, dims: tuple(a.shape[d] for d in dims), view=True, tex="{0}^T",
+    samples=lambda rng: [(rng.normal(size=(2, 3, 4)), (2, 0, 1))],
+)  # fmt: skip
+
+
+def _stack_shape(xs: Sequence[Spec], dim: int) -> Shape:
+    first = xs[0].shape
+    for i, x in enumerate(xs):
+        if x.shape != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at "
+                f"entry {i}"
+            )
+    return (*first[:dim], len(xs), *first[dim:])
+
+
+stack = structured(
+    "stack", lambda xs, dim: np.stack(xs, dim), nargs=-1, vjp=lambda g, y, xs, dim: unbind(g, dim), shape=_stack_shape,
+    tex=r"[{0}]", samples=lambda rng: [([rng.normal(size=(2, 3)) for _ in range(3)], 1)],
+)  # fmt: skip
+
+
+def _unbind(a: Any, dim: int) -> list[Any]:
+    return [a[(slice(None),) * dim + (i,)] for i in range(a.shape[dim])]
+
+
+unbind = structured(
+    "unbind", _unbind, outputs=-1, vjp=(lambda g, y, a, dim: stack(g, dim),),
+    shape=lambda a, dim: [a.shape[:dim] + a.shape[dim + 1 :]] * a.shape[dim], tex="{0}",
+    samples=lambda rng: [(rng.normal(size=(2, 3)), 1)],
+)  # fmt: skip
+
+
+def replay(a: Any, chain: Any) -> Any:
+    """The view that `chain` (operations with their attributes) makes of `a`."""
+    for op, attrs in chain:
+        a = op(a, *attrs)
+    return a
+
+
+def _view_scatter(a: Any, b: Any, chain: Any) -> Any:
+    out = np.array(a)
+    replay(out, chain)[...] = b
+    return out
+
+
+view_scatter = structured(
+    "view_scatter", _view_scatter, nargs=2, shape=lambda a, b, chain: a.shape,
+    vjp=(lambda g, y, a, b, chain: view_scatter(g, replay(g, chain) * 0, chain), lambda g, y, a, b, chain: replay(g, chain)),
+    tex=r"{0} \text{{ with a part replaced by }} {1}", grad_name="CopySlices",
+    samples=lambda rng: [(rng.normal(size=(3, 4)), rng.normal(size=(4, 3)), ((permute, ((1, 0),)),))],
+)  # fmt: skip

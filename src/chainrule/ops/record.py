@@ -1,0 +1,267 @@
+"""The operation record: what an operation is, written once; every other part of the package reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any, NamedTuple
+
+from ..types import DType, Shape, broadcast_shapes, complex64, complex128
+
+Rule = Callable[..., Any]
+
+# Binding powers of the printed notation, weakest first.
+ADD, MUL, NEG, POW, ATOM = 1, 2, 3, 4, 5
+
+
+class Spec(NamedTuple):
+    """What a type rule knows of a tensor: its shape and dtype, not its values."""
+
+    shape: Shape
+    dtype: DType
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+
+class Bad(NamedTuple):
+    """An input that the operation refuses: arguments, the error's type and words it must contain."""
+
+    args: Callable[[], tuple[Any, ...]]
+    error: type[Exception]
+    words: str
+
+
+class Carrier:
+    """Base of everything an operation can be applied to besides arrays: tensors, program variables, symbols."""
+
+    __slots__ = ()
+
+    def _apply(self, op: Op, args: tuple[Any, ...]) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not say how {op.name} applies to it")
+
+
+class Op:
+    """One operation with all its facets; calling it on arrays computes, on carriers it is their business.
+
+    name      the operation's name; also the printed IR's
+    forward   plain NumPy: forward(*arrays, *attributes)
+    nargs     how many leading parameters are tensors; -1: the first parameter is a sequence of tensors
+    attrs     names of the parameters behind them
+    d         per argument ∂y/∂x as a number or a function (y, *args); the engine multiplies by the cotangent g
+    vjp       per argument a function (g, y, *args, *attrs), or one function that returns all of them
+    shape     type rule: (*specs, *attrs) -> shape, or a list of shapes; words its own error
+    dtype     "same" as the (promoted) inputs, "bool", "int64", or a function of specs and attributes
+    floats    integers are converted to the default float first
+    weak      Python numbers are handed to forward as they are (NumPy has short cuts for them)
+    promote   which arguments take part in dtype promotion (elementwise operations)
+    view      the result may share the input's memory
+    outputs   1, or more for operations that return a tuple
+    tex, prec the mathematician's notation with {0}, {1} … and its binding power
+    lower     how the compiler emits it: data for elementwise operations, or the reason for its absence
+    domain    where to sample each argument (elementwise): (low, high)
+    samples   argument tuples to try (structured): a function of a NumPy Generator
+    singular  points where the derivative is a convention, in words
+    bad       inputs it refuses and with which words
+    nondiff   why there is no derivative, in words
+    grad_name what PyTorch calls its backward node
+    """
+
+    __slots__ = (
+        "attrs", "bad", "d", "domain", "dtype", "floats", "forward", "grad_name", "joint", "lower", "name", "nargs",
+        "needs", "nondiff", "outputs", "prec", "promote", "pulls", "reads", "reads_y", "samples", "shape", "singular",
+        "sizes", "tex", "view", "vjp", "weak",
+    )  # fmt: skip
+
+    name: str
+    forward: Rule
+    nargs: int
+    joint: bool  # inferred: one rule returns all cotangents
+    needs: bool  # inferred: … and takes `needs`, which of them are wanted
+    pulls: tuple[Rule | None, ...]  # inferred: per argument the vjp
+    reads: frozenset[int]  # inferred: the arguments whose values the rules read, which are saved for backward
+    sizes: frozenset[int]  # inferred: the arguments of which they read only the shape
+    reads_y: bool  # inferred: whether they read the result
+
+    def __init__(self, name: str, forward: Rule, **facets: Any) -> None:
+        self.name, self.forward = name, forward
+        for key, value in facets.items():
+            setattr(self, key, value)
+
+    def __call__(self, *args: Any) -> Any:
+        for a in args[0] if self.nargs < 0 else args:
+            if isinstance(a, Carrier):
+                return a._apply(self, args)
+        return self.forward(*args)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __getattr__(self, key: str) -> Any:
+        """What the rules read is inferred on first use, so that importing stays cheap."""
+        if key in _INFERRED:
+            self._infer()
+            return getattr(self, key)
+        raise AttributeError(f"op {self.name} has no facet {key!r}")
+
+    @property
+    def differentiable(self) -> bool:
+        return self.d is not None or self.vjp is not None
+
+    def _infer(self) -> None:
+        rules = self.d if self.d is not None else self.vjp
+        self.joint = callable(rules)
+        listed: Sequence[Any] = (rules,) if callable(rules) else (rules or ())
+        skip = 1 if self.d is not None else 2  # (y, …) or (g, y, …)
+        count = 1 if self.nargs < 0 else self.nargs
+        reads: set[int] = set()
+        sizes: set[int] = set()
+        self.reads_y = self.needs = False
+        for rule in listed:
+            if not callable(rule):
+                continue
+            names, (values, shapes) = _parameters(rule), _names_read(rule)
+            self.reads_y |= names[skip - 1] in values | shapes
+            self.needs |= "needs" in names
+            inputs = names[skip : skip + count] if len(names) > skip else names[-1:] * count
+            reads |= {i for i, n in enumerate(inputs) if n in values}
+            sizes |= {i for i, n in enumerate(inputs) if n in shapes}
+        self.reads, self.sizes = frozenset(reads), frozenset(sizes - reads)
+        self.pulls = tuple(map(_pull, listed)) if self.d is not None else tuple(listed)
+
+
+_INFERRED = frozenset({"joint", "needs", "pulls", "reads", "reads_y", "sizes"})
+
+
+def _parameters(rule: Rule) -> tuple[str, ...]:
+    code = rule.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4)]
+
+
+def _names_read(rule: Rule) -> tuple[set[str], set[str]]:
+    """The parameters whose value the rule's code loads, and those of which it only asks .shape or .ndim."""
+    import dis
+
+    values: set[str] = set()
+    shapes: set[str] = set()
+    code = list(dis.get_instructions(rule))
+    for i, after in zip(code, [*code[1:], code[-1]]):
+        if i.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):
+            names = i.argval if isinstance(i.argval, tuple) else (i.argval,)
+            values.update(names[:-1])
+            only_shape = after.opname == "LOAD_ATTR" and after.argval in ("shape", "ndim")
+            (shapes if only_shape else values).add(names[-1])
+    return values, shapes - values
+
+
+def _pull(partial: Any) -> Rule | None:
+    """The vjp of one argument from its partial derivative: g·∂y/∂x (conjugated for complex numbers)."""
+    if partial is None:
+        return None
+    if not callable(partial):
+        if partial == 1:
+            return lambda g, *_: g
+        if partial == -1:
+            return lambda g, *_: -g
+        return lambda g, *_: g * partial
+    rule = partial
+
+    def pull(g: Any, y: Any, *args: Any) -> Any:
+        p = rule(y, *args)
+        if getattr(p, "dtype", None) in _COMPLEX:
+            p = p.conj()
+        return g * p
+
+    return pull
+
+
+_COMPLEX = {complex64, complex128, complex64.np, complex128.np}
+REGISTRY: dict[str, Op] = {}
+
+
+def camel(name: str) -> str:
+    return re.sub(r"(?:^|_)([a-z0-9])", lambda m: m.group(1).upper(), name)
+
+
+def _register(op: Op) -> Op:
+    if op.name in REGISTRY:
+        raise ValueError(f"operation {op.name!r} is declared twice")
+    REGISTRY[op.name] = op
+    return op
+
+
+def elementwise(
+    name: str,
+    forward: Rule,
+    d: Any = None,
+    *,
+    tex: str,
+    lower: str,
+    prec: int = ATOM,
+    nargs: int | None = None,
+    domain: Any = (-3.0, 3.0),
+    floats: bool = False,
+    weak: bool = False,
+    dtype: Any = "same",
+    promote: tuple[int, ...] | None = None,
+    singular: str = "",
+    bad: Sequence[Bad] = (),
+    nondiff: str = "",
+    grad_name: str = "",
+) -> Op:
+    """Declare an operation on single numbers; shapes broadcast, ∂y/∂x is all the calculus it needs."""
+    if d is not None and not isinstance(d, tuple):
+        d = (d,)
+    count = nargs if nargs is not None else (len(d) if d is not None else 1)
+    return _register(
+        Op(
+            name, forward, nargs=count, attrs=(), d=d, vjp=None, shape=_broadcast, dtype=dtype, floats=floats, weak=weak,
+            promote=promote if promote is not None else tuple(range(count)), view=False, outputs=1, tex=tex,
+            prec=prec, lower=lower, domain=domain, samples=None, singular=singular, bad=tuple(bad),
+            nondiff=nondiff, grad_name=grad_name or camel(name) + "Backward0",
+        )
+    )  # fmt: skip
+
+
+def _broadcast(*specs: Any) -> Shape:
+    return broadcast_shapes(*(s.shape for s in specs if isinstance(s, Spec)))
+
+
+def structured(
+    name: str,
+    forward: Rule,
+    *,
+    shape: Rule,
+    tex: str,
+    samples: Rule,
+    nargs: int = 1,
+    vjp: Any = None,
+    dtype: Any = "same",
+    prec: int = ATOM,
+    lower: str = "by a registered lowering, with the compiler",
+    view: bool = False,
+    outputs: int = 1,
+    singular: str = "",
+    bad: Sequence[Bad] = (),
+    nondiff: str = "",
+    grad_name: str = "",
+) -> Op:
+    """Declare an operation that is more than a function of single numbers: it carries its own vjp and shape rule."""
+    parameters = tuple(signature_names(forward))
+    return _register(
+        Op(
+            name, forward, nargs=nargs, attrs=parameters[1 if nargs < 0 else nargs :], d=None, vjp=vjp, shape=shape,
+            dtype=dtype, floats=False, weak=False, promote=(), view=view, outputs=outputs, tex=tex, prec=prec, lower=lower,
+            domain=None, samples=samples, singular=singular, bad=tuple(bad), nondiff=nondiff,
+            grad_name=grad_name or camel(name) + "Backward0",
+        )
+    )  # fmt: skip
+
+
+def signature_names(forward: Rule) -> list[str]:
+    code = getattr(forward, "__code__", None)
+    if code is not None:
+        return list(code.co_varnames[: code.co_argcount])
+    return list(signature(forward).parameters)
