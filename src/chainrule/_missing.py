@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import dis
 import importlib
-import pkgutil
 import sys
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib.machinery import PathFinder
+from opcode import opmap
 from types import FrameType, ModuleType
 from typing import Any
 
-_IMPORT_FROM = dis.opmap["IMPORT_FROM"]
+_IMPORT_FROM = opmap["IMPORT_FROM"]
 
 
 def module_getattr(module_name: str) -> Callable[[str], Any]:
     """Return a PEP 562 ``__getattr__`` for the module of that name.
 
-    It imports a submodule on first use, as ``torch.optim.lr_scheduler`` works after ``import torch`` alone, and
-    otherwise raises AttributeError (ImportError for ``from module import name``) that names what was
+    It imports a submodule on first use, as ``torch.optim.lr_scheduler`` works after ``import torch`` alone,
+    and otherwise raises AttributeError (ImportError for ``from module import name``) that names what was
     asked for and the nearest names the module has.
 
     >>> get = module_getattr("chainrule")
@@ -33,14 +31,14 @@ def module_getattr(module_name: str) -> Callable[[str], Any]:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
         submodule = None if name.startswith("_") else _submodule(module_name, name)
         if submodule is None:
-            raise missing_name(module_name, name, sys._getframe(1)) from None
+            raise missing_name(module_name, name, sys._getframe(1))
         return submodule
 
     return __getattr__
 
 
 def missing_name(module_name: str, name: str, asker: FrameType) -> ImportError | AttributeError:
-    """Return the error for a missing name: ImportError where the asking frame runs ``from module import name``."""
+    """Return the error for a missing name: ImportError where the asker runs ``from module import``."""
     message = explain(module_name, name)
     if asker.f_lasti >= 0 and asker.f_code.co_code[asker.f_lasti] == _IMPORT_FROM:
         return ImportError(message, name=module_name)
@@ -49,10 +47,12 @@ def missing_name(module_name: str, name: str, asker: FrameType) -> ImportError |
 
 def explain(module_name: str, name: str) -> str:
     """Return the sentence that says the name is missing and lists the nearest names of the module."""
+    from difflib import get_close_matches  # here: an error may wait for it, every start may not
+
     public = torch_name(module_name)
-    near = [] if name.startswith("_") else get_close_matches(name, _names(module_name), n=3)
+    near = [] if name.startswith("_") else get_close_matches(name, _names(module_name), n=3, cutoff=0.7)
     if near:
-        advice = "the nearest names are " + ", ".join(f"{public}.{each}" for each in near)
+        advice = "did you mean " + " or ".join(f"{public}.{each}" for each in near) + "?"
     else:
         advice = f"dir({public}) lists the names it has"
     return f"{public}.{name} is not in chainrule yet: {advice}"
@@ -64,7 +64,9 @@ def torch_name(module_name: str) -> str:
 
 
 def _names(module_name: str) -> list[str]:
-    module = sys.modules.get(module_name, ModuleType(module_name))
+    import pkgutil
+
+    module = sys.modules.get(module_name) or sys.modules.get(torch_name(module_name), ModuleType(module_name))
     submodules = (each.name for each in pkgutil.iter_modules(getattr(module, "__path__", [])))
     return sorted({each for each in (*dir(module), *submodules) if not each.startswith("_")})
 

@@ -1,4 +1,4 @@
-"""The MT19937 engine behind `Generator`: PyTorch's seeding, word order and state layout on NumPy's bit generator."""
+"""The MT19937 engine: PyTorch's seeding, word order and state layout on NumPy's bit generator."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import message
+
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056
+_STATE_FIX = "pass the unchanged bytes that get_state() gave"
 _N = 624
 
-# PyTorch's serialised generator: the 1990s Torch struct (64-bit state words) followed by the float normal cache.
+# PyTorch's serialised generator: Torch's C struct with 64-bit state words, then the float normal cache.
 _STATE = np.dtype(
     [
         ("seed", "<u8"),
@@ -48,8 +51,12 @@ class Generator:
     def __init__(self, device: Any = "cpu") -> None:
         if str(device).partition(":")[0] != "cpu":
             raise RuntimeError(
-                f"Cannot get a generator for device '{device}': chainrule computes on the CPU. "
-                "Use Generator() or Generator('cpu')."
+                message(
+                    f"Cannot get a generator for device '{device}'",
+                    came=f"device {device!r}",
+                    expected="'cpu', where chainrule computes",
+                    fix="use Generator()",
+                )
             )
         self.device = "cpu"
         self._bits = np.random.MT19937(0)
@@ -74,12 +81,22 @@ class Generator:
         """
         if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)):
             raise RuntimeError(
-                f"manual_seed expected a long, but got {type(seed).__name__}; pass an integer, as in manual_seed(0)."
+                message(
+                    f"manual_seed expected a long, but got {type(seed).__name__}",
+                    came=repr(seed),
+                    expected="an integer",
+                    fix="convert it, as in manual_seed(int(seed))",
+                )
             )
         value = int(seed)
         if not -(2**63) <= value < 2**64:
             raise ValueError(
-                f"Overflow when unpacking long long: seed {value} is outside [-2**63, 2**64 - 1]; use a smaller seed."
+                message(
+                    "Overflow when unpacking long long",
+                    came=f"seed {value}",
+                    expected="-2**63 <= seed <= 2**64 - 1",
+                    fix="pass a smaller seed",
+                )
             )
         self._reseed(value % 2**64)
         return self
@@ -123,7 +140,8 @@ class Generator:
     def set_state(self, state: NDArray[np.uint8]) -> None:
         """Restore a state from `get_state`, of this class or of a torch generator: uint8, shape (5056,).
 
-        Raises TypeError for anything but a uint8 array, RuntimeError for a wrong size or an impossible engine.
+        Raises TypeError for anything but a uint8 array, RuntimeError for a wrong size or an impossible
+        engine.
 
         >>> g = Generator(); state = g.get_state(); a = g.random32(3); g.set_state(state)
         >>> bool((g.random32(3) == a).all())
@@ -131,17 +149,20 @@ class Generator:
         """
         if not isinstance(state, np.ndarray) or state.dtype != np.uint8:
             got = f"dtype {state.dtype}" if isinstance(state, np.ndarray) else type(state).__name__
-            raise TypeError(f"RNG state must be a torch.ByteTensor (uint8), but got {got}; pass what get_state() gave.")
+            text = "RNG state must be a torch.ByteTensor"
+            raise TypeError(message(text, came=got, expected="a uint8 array", fix=_STATE_FIX))
         if state.size != STATE_BYTES:
-            raise RuntimeError(
-                f"Expected a CPUGeneratorImplState of size {STATE_BYTES} but found the input RNG state size to be "
-                f"{state.size}; pass what get_state() gave."
+            text = (
+                f"Expected a CPUGeneratorImplState of size {STATE_BYTES} "
+                f"but found the input RNG state size to be {state.size}"
             )
+            raise RuntimeError(message(text, fix=_STATE_FIX))
         record = np.frombuffer(state.tobytes(), _STATE)[0]
         left, position = int(record["left"]), int(record["next"])
         fresh = left == 1 and position == 0
         if not record["seeded"] or not 0 < left <= _N or not (fresh or left + position == _N + 1):
-            raise RuntimeError("Invalid mt19937 state: pass the unchanged bytes that get_state() gave.")
+            came = f"left={left}, next={position}"
+            raise RuntimeError(message("Invalid mt19937 state", came=came, fix=_STATE_FIX))
         key = record["key"].astype(np.uint32)
         self._bits.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": _N + 1 - left}}
         self._seed = int(record["seed"])
@@ -194,11 +215,13 @@ class Generator:
         """The next n uniform doubles in [0, 1), multiples of 2^-53, shape (n,).
 
         >>> Generator().manual_seed(0).doubles(1).tolist()
-        [0.9701781248345155]
+        [0.9700530018065531]
         """
         words = self.random64(n)
         words &= np.uint64(2**53 - 1)
-        return words * 2.0**-53
+        values = words.astype(np.float64)
+        values *= 2.0**-53
+        return values
 
     def double_stream(self) -> DoubleStream:
         """Uniform doubles one at a time, for samplers that cannot tell how many they will need."""

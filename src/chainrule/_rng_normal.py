@@ -1,15 +1,16 @@
 """Normal samples as PyTorch's CPU kernels make them: Box-Muller in blocks of 16, or two at a time.
 
-The float32 blocks follow the AVX2 build of PyTorch, which takes the logarithm, sine and cosine from Cephes' single
-precision polynomials evaluated with fused multiply-adds. A fused multiply-add of float32 values is computed here as a
-float64 product (exact) and sum, rounded to float32. Rounding twice differs from rounding once when the float64 sum
-falls on a float32 tie, about once in 2^29 operations.
+The float32 blocks follow the AVX2 build of PyTorch, which takes the logarithm, sine and cosine from Cephes'
+single precision polynomials evaluated with fused multiply-adds. A fused multiply-add of float32 values is
+computed here as a float64 product (exact) and sum, rounded to float32. Rounding twice differs from rounding
+once when the float64 sum falls on a float32 tie, about once in 2^29 operations.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,8 @@ _LOG = _f32(
 _SIN = _f32(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
 _COS = _f32(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
 _LN2_LOW, _LN2_HIGH = np.float32(-2.12194440e-4), np.float32(0.693359375)
-_PIO4_A, _PIO4_B, _PIO4_C = (np.float32(v) for v in (-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8))
+_PIO4_A, _PIO4_B = np.float32(-0.78515625), np.float32(-2.4187564849853515625e-4)
+_PIO4_C = np.float32(-3.77489497744594108e-8)  # the three sum to -pi / 4
 _SQRT_HALF_BITS = np.int32(np.float32(math.sqrt(0.5)).view(np.int32))
 _FOUR_OVER_PI = np.float32(4 / math.pi)
 _THETA_STEP = np.float32(2 * math.pi) * np.float32(2.0**-24)
@@ -162,6 +164,13 @@ def _fill_f32(generator: Generator, n: int, mean: float, std: float, discard_res
     return out
 
 
+def narrow(x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """x as dtype; the half precisions by way of float32, as C++ converts them, which can round twice."""
+    if dtype.itemsize == 2 and dtype.kind not in "iu":
+        x = x.astype(np.float32, copy=False)
+    return x.astype(dtype, copy=False)
+
+
 def libm(function: Callable[[float], float], x: F64) -> F64:
     """The C library's function on each element: NumPy's vector versions differ in the last bit."""
     return np.fromiter(map(function, x.tolist()), np.float64, x.size)
@@ -202,7 +211,7 @@ def _fill_f64(generator: Generator, n: int, mean: float, std: float) -> F64:
 
 
 def standard_pairs(generator: Generator, n: int) -> list[float]:
-    """n standard normal doubles made two at a time; an odd one out waits in the generator for the next call."""
+    """n standard normal doubles, made two at a time; an odd one out waits in the generator for the next."""
     samples: list[float] = []
     if n and generator.next_normal is not None:
         samples.append(generator.next_normal)
@@ -220,16 +229,16 @@ def standard_pairs(generator: Generator, n: int) -> list[float]:
     return samples
 
 
-def fill_normal(generator: Generator, n: int, dtype: np.dtype[np.generic], mean: float, std: float) -> NDArray[np.generic]:
+def fill_normal(generator: Generator, n: int, dtype: np.dtype[Any], mean: float, std: float) -> NDArray[Any]:
     """n normal samples of a floating dtype, shape (n,)."""
     if n < 16:
         z = np.array(standard_pairs(generator, n), np.float64)
         if mean != 0 or std != 1:
             z = fused_multiply_add(z, std, mean)
-        return z.astype(dtype)
+        return narrow(z, dtype)
     if dtype == np.float64:
         return _fill_f64(generator, n, mean, std)
     if dtype == np.float32:
         return _fill_f32(generator, n, mean, std, discard_rest=True)
     # Half precisions draw block by block, so the samples of an unfinished block are never drawn.
-    return _fill_f32(generator, n, mean, std, discard_rest=False).astype(dtype)
+    return narrow(_fill_f32(generator, n, mean, std, discard_rest=False), dtype)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.tape import Node, Output, mode
+from .autograd.tape import Node, Output, clock, mode, tick
 from .errors import ShapeError, user_frame
 from .ops import movement
 from .ops.record import Op, Spec
@@ -21,18 +21,32 @@ from .tensor import Tensor, new_tensor
 from .types import BOOL, FLOAT, FROM_NUMPY, INT, DType, default, dtype_of, promote_types, result_type, scalar_dtype
 
 ndarray = np.ndarray
+new_node: Callable[[type[Node]], Node] = object.__new__
+_NONE1, _NONE2 = (None,), (None, None)
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 _CONSTANTS: dict[Any, dict[Any, Any]] = {_F32: {}, _F64: {}}
 _HERE = __name__.rpartition(".")[0] + "."
 
 
+_USER: dict[int, Any] = {}  # code objects known to be the user's, by id (kept, so that an id stays theirs)
+
+
 def where() -> Any:
     """The user's line, as (code, instruction): cheap to take, worded only when an error needs it."""
     frame = sys._getframe(2)
+    code = frame.f_code
+    if id(code) in _USER:
+        return code, frame.f_lasti
+    return _find(frame)
+
+
+def _find(frame: Any) -> Any:
     if frame.f_globals.get("__name__", "").startswith(_HERE):
-        frame = user_frame(2)  # type: ignore[assignment]
+        frame = user_frame(3)
         if frame is None:
             return None
+    elif len(_USER) < 10_000:
+        _USER[id(frame.f_code)] = frame.f_code
     return frame.f_code, frame.f_lasti
 
 
@@ -94,10 +108,18 @@ def _record(op: Op, args: Any, saved: Any, out: Any, edges: Any) -> Node:
         specs = tuple([Spec(saved[i].shape, dtype_of(saved[i])) if i in op.sizes else None for i in range(n)])
         args = (*[a if k else s for a, k, s in zip(args, kept, specs)], *args[n:])
         saved = (*[a if k else s for a, k, s in zip(saved, kept, specs)], *saved[n:])
+    if _is_complex(out):
+        clock.complex = True
     frame = user_frame(2)
     shape = out.shape if op.outputs == 1 else [(o.shape, o.dtype) for o in out]
     spot = None if frame is None else (frame.f_code, frame.f_lasti)
     return Node(op, args, saved, out if op.reads_y else None, edges, shape, spot)
+
+
+def _is_complex(out: Any) -> bool:
+    if isinstance(out, (list, tuple)):
+        return any(o.dtype.kind == "c" for o in out)
+    return out.dtype.kind == "c"  # type: ignore[no-any-return]
 
 
 def _several(op: Op, out: Any, node: Node | None) -> list[Tensor]:
@@ -113,14 +135,19 @@ def _several(op: Op, out: Any, node: Node | None) -> list[Tensor]:
 
 def link_view(op: Op, source: Tensor, result: Tensor, args: tuple[Any, ...]) -> None:
     """Make `result` a view of `source`'s root if NumPy really shared the memory (a reshape may have copied)."""
-    root = source._base if source._base is not None else source
-    out = result._a
+    out, a = result._a, source._a
     if type(out) is not ndarray or out.base is None:
         return
-    if not np.may_share_memory(out, source._a):
+    if out.base is not a and out.base is not a.base and not np.may_share_memory(out, a):
         return
+    join_views(op, source, result, args[1:])
+
+
+def join_views(op: Op, source: Tensor, result: Tensor, attrs: tuple[Any, ...]) -> None:
+    """Note `result` as the view of `source` that op(source, *attrs) makes."""
+    root = source._base if source._base is not None else source
     result._base = root
-    result._chain = (*source._chain, (op, args[1:]))
+    result._chain = (*source._chain, (op, attrs))
     views = root._views
     if views is None:
         root._views = views = []
@@ -213,10 +240,18 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
         r._a = out
         n = x._node
         if n is not None and keep and mode.grad:
+            node = r._node = new_node(Node)
+            node.op = op
             if op.reads:
-                r._node = Node(op, (x,), (a,), out if op.reads_y else None, (n,), out.shape, where())
+                node.args, node.saved = (x,), (a,)
             else:
-                r._node = Node(op, (None,), (None,), out if op.reads_y else None, (n,), out.shape, where())
+                node.args = node.saved = _NONE1
+            node.y = out if op.reads_y else None
+            node.edges = (n,)
+            node.shape = out.shape
+            node.where = where()
+            node.seq = tick()
+            node.g = node.extra = None
         else:
             r._node = None
         return r
@@ -253,10 +288,18 @@ def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
         r._a = out
         n = x._node
         if (n is not None or m is not None) and keep and mode.grad:
+            node = r._node = new_node(Node)
+            node.op = op
             if op.reads:
-                r._node = Node(op, (x, y), (a, b), out if op.reads_y else None, (n, m), out.shape, where())
+                node.args, node.saved = (x, y), (a, b)
             else:
-                r._node = Node(op, _NONE2, _NONE2, out if op.reads_y else None, (n, m), out.shape, where())
+                node.args = node.saved = _NONE2
+            node.y = out if op.reads_y else None
+            node.edges = (n, m)
+            node.shape = out.shape
+            node.where = where()
+            node.seq = tick()
+            node.g = node.extra = None
         else:
             r._node = None
         return r
@@ -264,7 +307,6 @@ def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
     return call
 
 
-_NONE2 = (None, None)
 
 
 def other(op: Op, x: Tensor, y: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.tape import AccumulateGrad, Node, mode, tick
+from .autograd.tape import AccumulateGrad, Node, clock, mode, tick
 from .dispatch import bind, cast, constant, where
 from .errors import message, source_line
 from .ops.movement import detach, view_scatter
@@ -31,13 +31,12 @@ _IN_PLACE = {
 def touch(x: Tensor, spot: Any) -> None:
     """Note on x's root that its memory has changed, and on its node if that saved the old values."""
     root = x._base if x._base is not None else x
-    root._stamp = tick()
+    root._stamp = clock.touched = tick()
     root._touched = spot
-    root._version += 1
     for t in (root, x):
         node = t._node
         if node is not None and node.y is not None and type(node) is not AccumulateGrad:
-            node.dirty = spot
+            node.more().dirty = spot
 
 
 def require_writable(x: Tensor) -> None:
@@ -139,34 +138,48 @@ def old_value(x: Tensor, copy: bool) -> Tensor:
 
 def inplace(op: Op, function: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
     """`x.op_(…)` for a record whose first argument is x (through `function`, if the call needs more than a bind)."""
-    quick = _IN_PLACE.get(op.forward)
 
     def method(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if mode.grad and (x._node is not None or x._base is not None or _tracked(args)):
-            require_writable(x)
-            source = old_value(x, 0 in op.reads)
-            r = function(source, *args, **kwargs) if function is not None else bind(op, (source, *args))
-            return assign(x, r, where())
-        if quick is not None and type(x._a) is ndarray and x._a.dtype.kind == "f":
-            a, b = x._a, args[0]
-            if isinstance(b, Tensor):
-                b = b._a
-                plain = b.dtype is a.dtype
-            else:
-                plain = type(b) in (float, int)
-                b = b if op.weak else constant(b, a.dtype) if plain else b
-            if plain and a.flags.writeable and (op.weak or b.ndim == 0 or b.shape == a.shape):
-                quick(a, b)
-                touch(x, where())
-                return x
-        r = function(x, *args, **kwargs) if function is not None else bind(op, (x, *args))
+        require_writable(x)
+        source = old_value(x, 0 in op.reads) if mode.grad else x
+        r = function(source, *args, **kwargs) if function is not None else bind(op, (source, *args))
         return assign(x, r, where())
 
+    quick = _IN_PLACE.get(op.forward)
+    return method if quick is None or function is not None else _quick(op, quick, method)
+
+
+def _quick(op: Op, change: Callable[[Any, Any], Any], general: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The everyday `x -= y`: nothing to record, floats of one dtype, y of x's shape or a number."""
+    weak = op.weak
+
+    def method(x: Tensor, y: Any) -> Tensor:
+        a = x._a
+        if type(a) is ndarray and (x._node is None or not mode.grad):
+            kind = a.dtype
+            if isinstance(y, Tensor):
+                b = y._a
+                fits = b.dtype is kind and (y._node is None or not mode.grad)
+            else:
+                fits = type(y) is float or type(y) is int
+                b = constant(y, kind) if fits and not weak else y
+            if fits and kind.kind == "f" and a.flags.writeable:
+                try:
+                    change(a, b)
+                except ValueError:
+                    return general(x, y)  # words the error
+                if x._base is None:
+                    x._stamp = clock.touched = tick()
+                    x._touched = spot = where()
+                    node = x._node
+                    if node is not None and node.y is not None:
+                        node.more().dirty = spot
+                else:
+                    touch(x, where())
+                return x
+        return general(x, y)
+
     return method
-
-
-def _tracked(args: tuple[Any, ...]) -> bool:
-    return any(isinstance(a, Tensor) and a._node is not None for a in args)
 
 
 __all__ = ["BOOL", "Node", "assign", "inplace", "old_value", "rebase", "require_writable", "scalar_dtype", "touch"]

@@ -56,7 +56,6 @@ class Tensor(Carrier, metaclass=TensorType):
     _views: list[Any] | None = None
     _stamp: int = 0
     _touched: Any = None
-    _version: int = 0
 
     if TYPE_CHECKING:  # methods are attached from the records and from functional/
         def __getattr__(self, name: str) -> Any: ...
@@ -110,6 +109,11 @@ class Tensor(Carrier, metaclass=TensorType):
         if node is None or type(node) is AccumulateGrad:
             return None
         return node.edges[0] if type(node) is Output else node
+
+    @property
+    def _version(self) -> int:
+        """Grows with every in-place change of the memory (0: never changed)."""
+        return (self._base if self._base is not None else self)._stamp
 
     @property
     def output_nr(self) -> int:
@@ -193,9 +197,11 @@ class Tensor(Carrier, metaclass=TensorType):
         inputs: Any = None,
     ) -> None:  # fmt: skip
         """Add ∂self/∂leaf to the `.grad` of every leaf; a non-scalar needs `gradient`, the cotangent v of vᵀJ."""
-        from .autograd.engine import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        node = self._node
+        if gradient is None and inputs is None and not create_graph and node is not None and self._a.size == 1:
+            engine.run_one(node, engine.one_like(self._a), bool(retain_graph))
+        else:
+            engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """The same storage without history."""
@@ -396,5 +402,7 @@ def is_complex(x: Tensor) -> bool:
     """Whether the dtype is complex."""
     return FROM_NUMPY[x._a.dtype].category == COMPLEX
 
+
+from .autograd import engine  # noqa: E402  (the engine needs Tensor, Tensor.backward the engine)
 
 __all__ = ["Tensor", "as_dtype", "is_complex", "new_tensor"]

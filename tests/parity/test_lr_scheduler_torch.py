@@ -8,6 +8,7 @@ import warnings
 import pytest
 
 from chainrule.optim import lr_scheduler as ours
+from chainrule.optim.lr_scheduler.swalr import SWALR
 
 torch = pytest.importorskip("torch", reason="compares with PyTorch")
 theirs = torch.optim.lr_scheduler
@@ -83,6 +84,11 @@ def chain_of_sequential(m, o):
     return m.ChainedScheduler([sequential(m, o), m.MultiplicativeLR(o, lambda epoch: 0.99)])
 
 
+def swalr(m, o, **kwargs):
+    kind = SWALR if m is ours else torch.optim.swa_utils.SWALR
+    return kind(o, [0.05, 0.01], **kwargs)
+
+
 SCHEDULES = {
     "lambda": lambda m, o: m.LambdaLR(o, lambda epoch: 0.95**epoch),
     "lambda-list": lambda m, o: m.LambdaLR(o, [lambda epoch: epoch // 30, Decay()]),
@@ -123,6 +129,9 @@ SCHEDULES = {
     "sequential-of-chain": sequential_of_chain,
     "chained": chained,
     "chain-of-sequential": chain_of_sequential,
+    "swalr": swalr,
+    "swalr-linear": lambda m, o: swalr(m, o, anneal_epochs=27, anneal_strategy="linear"),
+    "swalr-at-once": lambda m, o: swalr(m, o, anneal_epochs=0),
     "plateau": lambda m, o: m.ReduceLROnPlateau(o),
     "plateau-max": lambda m, o: m.ReduceLROnPlateau(o, "max", 0.5, 2, cooldown=3, min_lr=[1e-3, 1e-4]),
     "plateau-abs": lambda m, o: m.ReduceLROnPlateau(o, "min", 0.7, 0, 0.01, "abs", eps=1e-3),
@@ -149,7 +158,6 @@ def readings(scheduler):
 
 
 def plain_state(scheduler):
-    """The state dict as values that compare: callables of a member are left out by state_dict itself."""
     state = scheduler.state_dict()
     if "_schedulers" in state:
         state = dict(state, _schedulers=[plain_state(member) for member in scheduler._schedulers])
@@ -181,7 +189,7 @@ def test_a_state_dict_moves_between_the_two(name, source):
         advance(a, t)
         advance(b, t)
     saved = copy.deepcopy((b if source == "ours" else a).state_dict())
-    (own2, peer2) = sgd()
+    own2, peer2 = sgd()
     resumed = SCHEDULES[name](ours, own2) if source == "ours" else SCHEDULES[name](theirs, peer2)
     reference = a if source == "ours" else b
     resumed.load_state_dict(saved)
@@ -323,6 +331,8 @@ BAD = {
     "onecycle-pct": lambda m, o: m.OneCycleLR(o, 0.1, 10, pct_start=1.5),
     "onecycle-anneal": lambda m, o: m.OneCycleLR(o, 0.1, 10, anneal_strategy="exp"),
     "onecycle-over": over,
+    "swalr-strategy": lambda m, o: swalr(m, o, anneal_strategy="exp"),
+    "swalr-epochs": lambda m, o: swalr(m, o, anneal_epochs=-1),
     "base": lambda m, o: m.LRScheduler(o),
 }
 OWN_WORDS = {"constant-zero", "base"}  # PyTorch says "float division by zero", and nothing at all

@@ -15,7 +15,7 @@ _MARK = "chainrule run"  # written into our files, so that a file of the user's 
 
 
 def save_instead_of_show(stem: str, pyplot: ModuleType) -> None:
-    """Replace ``pyplot.show`` so that it saves to ``<stem>-figure-1.png`` ... when the backend has no window."""
+    """Replace ``pyplot.show`` so that a backend without windows saves ``<stem>-figure-1.png`` and so on."""
     show_window = pyplot.show
     saved: weakref.WeakKeyDictionary[Any, Path] = weakref.WeakKeyDictionary()
     numbers = count(1)

@@ -15,11 +15,13 @@ from chainrule._shim.names import ALIASES
 
 AfterImport = Callable[[ModuleType], None]
 
+_ABSENT = object()
+
 
 def install(after_import: Mapping[str, AfterImport] | None = None) -> None:
     """Make ``import torch`` mean chainrule in this process, and in the worker processes that it spawns.
 
-    ``after_import`` maps the name of a module to a function that is called with that module once it is imported.
+    ``after_import`` maps a module's name to a function that is called with that module once it is imported.
     """
     actions = {"multiprocessing.spawn": _reinstall_in_workers, **(after_import or {})}
     for name in [name for name in sys.modules if name == "torch" or name.startswith("torch.")]:
@@ -51,17 +53,13 @@ class TorchFinder(MetaPathFinder):
 
     def _find_torch(self, fullname: str) -> ModuleSpec | None:
         home = "chainrule" + fullname.removeprefix("torch")
-        try:
-            module = importlib.import_module(home)
-        except ModuleNotFoundError as error:
-            if error.name != home:
-                raise
+        module = _import_if_there(home)
+        if module is None:
             # importlib.util.find_spec asks "is it there?" and wants None, not an error
             if sys._getframe(3).f_globals.get("__name__") == "importlib.util":
                 return None
             package, _, name = home.rpartition(".")
-            raise ModuleNotFoundError(explain(package, name), name=fullname) from None
-        _bind_loaded()
+            raise ModuleNotFoundError(explain(package, name), name=fullname)
         return ModuleSpec(fullname, _SameObject(module), origin=getattr(module, "__file__", None))
 
 
@@ -77,6 +75,7 @@ class _SameObject(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self.own_spec
+        _bind_loaded()  # not in find_spec: importlib looks again whether the name is in sys.modules
 
 
 class _WatchedLoader(Loader):
@@ -97,13 +96,23 @@ class _WatchedLoader(Loader):
         self.action(module)
 
 
+def _import_if_there(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            return None  # the module or a package above it; a failing import inside it passes through
+        raise
+
+
 def _bind_loaded() -> None:
     """Enter every loaded chainrule module under its torch name, with the deep paths that lead to it.
 
     Entries made before the import statement looks for them keep it from setting an attribute on the parent,
     which would put the module ``torch.autograd.gradcheck`` in the place of the function of that name.
     """
-    loaded = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "chainrule"}
+    modules = dict(sys.modules)
+    loaded = {name: modules[name] for name in modules if name.partition(".")[0] == "chainrule"}
     for name, module in loaded.items():
         if sys.modules.setdefault(torch_name(name), module) is module and "__getattr__" not in vars(module):
             vars(module)["__getattr__"] = module_getattr(name)
@@ -126,20 +135,20 @@ def _bind_alias(home: ModuleType, leaf: str) -> None:
 
 
 class _Alias(ModuleType):
-    """A deep path such as ``torch.nn.modules.linear``: every name comes from the home module, chainrule.nn."""
+    """A deep path such as ``torch.nn.modules.linear``: its names are those of its home, chainrule.nn."""
 
     def __init__(self, name: str, home: ModuleType) -> None:
         super().__init__(name, home.__doc__)
-        self.__dict__.update(_home=home, __path__=[])
+        self.__dict__.update(_home=home, __path__=[], __spec__=ModuleSpec(name, None, is_package=True))
 
     def __getattr__(self, name: str) -> Any:
         home: ModuleType = self.__dict__["_home"]
         if name == "__all__" and not hasattr(home, name):
             return [each for each in vars(home) if not each.startswith("_")]
-        try:
-            return getattr(home, name)
-        except AttributeError:
-            raise missing_name(home.__name__, name, sys._getframe(1)) from None
+        value = getattr(home, name, _ABSENT)
+        if value is _ABSENT:
+            raise missing_name(home.__name__, name, sys._getframe(1))
+        return value
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(self.__dict__["_home"])})
@@ -154,7 +163,7 @@ class _Reinstall:
 
 def _reinstall_in_workers(spawn: ModuleType) -> None:
     """Let a spawned worker install the hook before it imports the user's script again."""
-    own: Callable[[str], dict[str, Any]] = spawn.get_preparation_data  # type: ignore[attr-defined]
+    own: Callable[[str], dict[str, Any]] = spawn.get_preparation_data
 
     def get_preparation_data(name: str) -> dict[str, Any]:
         return {**own(name), "chainrule": _Reinstall()}

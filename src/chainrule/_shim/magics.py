@@ -8,6 +8,7 @@ import re
 import sys
 import time
 import timeit
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from typing import Any
@@ -75,7 +76,8 @@ def _rewrite_lines(lines: list[str], place: str) -> str:
     """Rewrite the magics: only where Python itself cannot read a line, so `%` in a continued line is safe."""
     for _ in range(len(lines)):
         try:
-            ast.parse("\n".join(lines))
+            with warnings.catch_warnings(action="ignore"):  # they are given when the cell is compiled
+                ast.parse("\n".join(lines))
             break
         except SyntaxError as error:
             index = (error.lineno or 0) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # home in chainrule -> what PyTorch's own files below (or beside) that package are called
 _LEAVES = {
-    "chainrule": "_tensor functional serialization storage random types",
+    "chainrule": "_tensor functional serialization storage",
     "chainrule.nn": """
         parameter modules modules.activation modules.adaptive modules.batchnorm modules.channelshuffle
         modules.container modules.conv modules.distance modules.dropout modules.flatten modules.fold

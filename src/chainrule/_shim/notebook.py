@@ -1,8 +1,8 @@
 """A Jupyter notebook run as a script: its code cells in order, in one namespace."""
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 import json
 import linecache
@@ -19,21 +19,24 @@ _FUTURE_FLAGS = reduce(
 )
 
 
-def read_cells(path: Path) -> list[str]:
+def read_cells(file: str) -> list[str]:
     """Return the sources of the notebook's code cells that are not empty (nbformat 3 and 4).
 
     Raises ValueError, in one line, for a file that is no notebook or is written in another language.
     """
     try:
-        notebook = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except ValueError as error:  # malformed JSON, or bytes that are not UTF-8
-        raise ValueError(f"{str(path)!r} is not a notebook: expected JSON, but {error}") from None
+        notebook = json.loads(Path(file).read_bytes().decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        why = f"{error.msg}: line {error.lineno} column {error.colno}"
+        raise ValueError(f"{file!r} is not a notebook: expected JSON, but {why}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file!r} is not a notebook: expected UTF-8, but {error}") from None
     if not isinstance(notebook, dict) or not ("cells" in notebook or "worksheets" in notebook):
-        raise ValueError(f'{str(path)!r} is not a notebook: expected JSON with "cells" (nbformat 3 or 4)')
+        raise ValueError(f'{file!r} is not a notebook: expected JSON with "cells" (nbformat 3 or 4)')
     metadata = notebook.get("metadata", {})
-    language = metadata.get("kernelspec", {}).get("language", "python").lower()
-    if language != "python":
-        raise ValueError(f"{str(path)!r} is a notebook in {language}; expected one in Python")
+    language = metadata.get("kernelspec", {}).get("language", "python")
+    if language.lower() != "python":
+        raise ValueError(f"{file!r} is a notebook in {language}; expected one in Python")
     sheets = notebook.get("worksheets", [notebook])
     cells = [cell for sheet in sheets for cell in sheet["cells"] if cell["cell_type"] == "code"]
     sources = (_text(cell.get("source", cell.get("input", ""))) for cell in cells)
@@ -49,7 +52,7 @@ def run_cells(path: Path, cells: list[str], namespace: dict[str, Any]) -> None:
     flags = 0
     for number, source in enumerate(cells, start=1):
         filename = f"{path}, cell {number}"
-        lines = source.splitlines(keepends=True)
+        lines = [f"{line}\n" for line in source.split("\n")]
         linecache.cache[filename] = (len(source), None, lines, filename)
         plain, context = magics.rewrite(source, f"cell {number}")
         flags |= _run_cell(plain, filename, namespace, flags, context)
@@ -61,12 +64,14 @@ def _run_cell(
 ) -> int:
     """Run one cell; return the flags of its ``from __future__`` imports, which hold for later cells."""
     tree: ast.Module = compile(source, filename, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     body: CodeType = compile(tree, filename, "exec", flags, dont_inherit=True)
     flags |= body.co_flags & _FUTURE_FLAGS
     with context:
         exec(body, namespace)
-        if last is not None:
+        if isinstance(last, ast.Expr):
             expression = ast.Expression(last.value)
             value = eval(compile(expression, filename, "eval", flags, dont_inherit=True), namespace)
             if value is not None and not _ends_in_semicolon(source, last):

@@ -6,7 +6,6 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -31,6 +30,8 @@ def load(file: str) -> Program:
     if path.is_dir():
         raise ValueError(f"{file!r} is a folder; {expected}")
     if not path.exists():
+        from difflib import get_close_matches
+
         beside = [each.name for each in path.parent.glob("*") if each.suffix in (".py", ".ipynb")]
         near = get_close_matches(path.name, beside, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -41,7 +42,7 @@ def load(file: str) -> Program:
         if path.suffix.lower() == ".ipynb":
             from chainrule._shim.notebook import read_cells, run_cells
 
-            return partial(run_cells, path, read_cells(path))
+            return partial(run_cells, path, read_cells(file))
     except OSError as error:
         raise ValueError(f"cannot read {file!r}: {error.strerror}; {expected}") from None
     raise ValueError(f"{file!r} ends in {path.suffix or 'no suffix'!r}; {expected}")
@@ -72,9 +73,8 @@ def run(program: Program, file: str, args: Sequence[str]) -> int:
 
 
 def _run_source(path: Path, source: bytes, namespace: dict[str, Any]) -> None:
-    exec(
-        compile(source, str(path), "exec", dont_inherit=True), namespace
-    )  # bytes: BOM and coding are honoured
+    code = compile(source, str(path), "exec", dont_inherit=True)  # bytes: BOM and coding line are honoured
+    exec(code, namespace)
 
 
 def _report(error: BaseException) -> None:
@@ -82,7 +82,12 @@ def _report(error: BaseException) -> None:
         each.__traceback__ = _without_own_frames(each.__traceback__)
         if isinstance(each, ModuleNotFoundError) and (each.name or "").partition(".")[0] == "matplotlib":
             each.add_note('Figures need matplotlib; install it with: pip install "chainrule[plot]"')
-    sys.excepthook(type(error), error, error.__traceback__)
+    if sys.excepthook is sys.__excepthook__:  # before Python 3.13 that one does not see a notebook's cells
+        import traceback
+
+        traceback.print_exception(error)
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

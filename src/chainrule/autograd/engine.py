@@ -15,10 +15,11 @@ import numpy as np
 
 from ..errors import message, source_line
 from ..ops.movement import sum_to
+from ..ops.record import same
 from ..tensor import Tensor, new_tensor
 from ..types import FLOAT, FROM_NUMPY, dtype_of
 from .mode import set_grad
-from .tape import FREED, AccumulateGrad, Node, Output, mode
+from .tape import FREED, AccumulateGrad, Node, Output, clock, mode
 
 
 def backward(
@@ -140,32 +141,29 @@ def run(
     """Send the cotangents down the tape. With `captured`, collect them at those nodes instead of in `.grad`."""
     heap: list[tuple[int, Node]] = []
     for t, g in zip(roots, cotangents):
-        node = t._node
-        if node is None:
+        if t._node is None:
             raise RuntimeError(_nothing(t))
-        send(node, g if create else g._a, heap)
-    with set_grad(create):
-        try:
-            while heap:
-                node = heappop(heap)[1]
-                g = node.g
-                node.g = None
-                if node.prehooks:
-                    g = _hooked(node, g, create)
-                if captured is not None and node in captured:
-                    captured[node] = g
-                kind = type(node)
-                if kind is AccumulateGrad:
-                    if captured is None:
-                        accumulate(node, g)
-                    continue
-                if kind is Output:
-                    _deposit(node, g, heap)
-                    continue
-                _step(node, g, heap, keep, create, wanted)
-        finally:
-            for _, node in heap:
-                node.g = None
+        send(t._node, g if create else g._a, heap)
+    try:
+        if create:
+            with set_grad(True):
+                _walk(heap, keep, True, captured, wanted)
+        else:
+            _walk(heap, keep, False, captured, wanted)
+    finally:
+        for _, node in heap:
+            node.g = None
+
+
+def run_one(node: Node, g: Any, keep: bool) -> None:
+    """The everyday case: one root, first order, all leaves."""
+    node.g = g
+    heap = [(-node.seq, node)]
+    try:
+        _walk(heap, keep, False, None, None)
+    finally:
+        for _, left in heap:
+            left.g = None
 
 
 def send(node: Node, g: Any, heap: list[tuple[int, Node]]) -> None:
@@ -177,6 +175,54 @@ def send(node: Node, g: Any, heap: list[tuple[int, Node]]) -> None:
         node.g = node.g + g
 
 
+def _walk(
+    heap: list[tuple[int, Node]], keep: bool, create: bool, captured: dict[Node, Any] | None, wanted: set[Node] | None
+) -> None:
+    """Run the nodes, newest first. The loop is the hot path of every backward(): it calls as little as it can."""
+    special = create or captured is not None or mode.anomaly or clock.complex
+    while heap:
+        node = heappop(heap)[1]
+        g = node.g
+        node.g = None
+        kind = type(node)
+        if special or node.extra is not None or kind is not Node or node.op.joint or type(g) is dict:
+            extra = node.extra
+            if extra is not None and extra.prehooks:
+                g = _hooked(extra.prehooks, g, create)
+            if captured is not None and node in captured:
+                captured[node] = g
+            if kind is AccumulateGrad:
+                if captured is None:
+                    accumulate(node, g)  # type: ignore[arg-type]
+                continue
+            if kind is Output:
+                _deposit(node, g, heap)
+                continue
+            _check_ready(node)
+            for e, gi in zip(node.edges, _results(node, g, create, wanted)):
+                if e is not None and gi is not None:
+                    send(e, gi if e.shape is None or gi.shape == e.shape else sum_to(gi, e.shape), heap)
+        else:
+            op = node.op
+            saved = node.saved
+            if saved is FREED or clock.touched > node.seq:
+                _check_ready(node)
+            y = node.y
+            for e, pull in zip(node.edges, op.pulls):
+                if e is not None and pull is not None:
+                    gi = g if pull is same else pull(g, y, *saved)
+                    if gi.shape != e.shape:
+                        gi = sum_to(gi, e.shape)
+                    if e.g is None:
+                        e.g = gi
+                        heappush(heap, (-e.seq, e))
+                    else:
+                        e.g = e.g + gi
+        if not keep and (node.op.reads or node.op.reads_y):
+            node.args = node.saved = FREED
+            node.y = None
+
+
 def _deposit(node: Any, g: Any, heap: list[tuple[int, Node]]) -> None:
     """One output of several: the operation's node runs once, with a list of what arrived for each."""
     parent = node.edges[0]
@@ -186,47 +232,28 @@ def _deposit(node: Any, g: Any, heap: list[tuple[int, Node]]) -> None:
     parent.g[node.index] = g
 
 
-def _step(node: Node, g: Any, heap: Any, keep: bool, create: bool, wanted: set[Node] | None) -> None:
-    saved = node.saved
+def _results(node: Node, g: Any, create: bool, wanted: set[Node] | None) -> Any:
+    """The cotangents of a node's inputs, with everything that is not everyday."""
     if type(g) is dict:
         g = [_missing(g, i, kind, create) for i, kind in enumerate(node.shape)]
-    if saved is FREED:
-        raise RuntimeError(_second_time(node))
-    if node.dirty is not None or node.op.reads:
-        _check_unchanged(node)
-    values = node.args if create else saved
+    values = node.args if create else node.saved
     y = node.y
     if create and y is not None:
-        y = [_as_saved(v, node) for v in y] if type(y) in (list, tuple) else _as_saved(y, node)
-    given = g
-    edges = node.edges
-    if node.op.joint:
-        needs = [e is not None and (wanted is None or e in wanted) for e in edges]
-        rule = node.op.pulls[0]
-        results = rule(g, y, *values, needs=needs) if node.op.needs else rule(g, y, *values)
+        y = [_as_saved(v, node, i) for i, v in enumerate(y)] if type(y) in (list, tuple) else _as_saved(y, node)
+    needs = [e is not None and (wanted is None or e in wanted) for e in node.edges]
+    op = node.op
+    if op.joint:
+        rule = op.pulls[0]
+        results = list(rule(g, y, *values, needs=needs) if op.needs else rule(g, y, *values))
+        results = [r if need else None for r, need in zip(results, needs)]
     else:
-        results = [
-            None if e is None or (wanted is not None and e not in wanted) else pull(g, y, *values)
-            for e, pull in zip(edges, node.op.pulls)
-        ]
-    if node.hooks:
-        results = _post_hooks(node, results, given, create)
+        pulls = op.complex_pulls if clock.complex else op.pulls
+        results = [pull(g, y, *values) if need and pull else None for need, pull in zip(needs, pulls)]
+    if node.extra is not None and node.extra.hooks:
+        results = _post_hooks(node, results, g, create)
     if mode.anomaly:
         _check_nan(node, results)
-    if not keep and (node.op.reads or node.op.reads_y):
-        node.args = node.saved = FREED
-        node.y = None
-    for e, gi in zip(edges, results):
-        if e is None or gi is None or (wanted is not None and e not in wanted):
-            continue
-        shape = e.shape
-        if shape is not None and gi.shape != shape:
-            gi = sum_to(gi, shape)
-        if e.g is None:
-            e.g = gi
-            heappush(heap, (-e.seq, e))
-        else:
-            e.g = e.g + gi
+    return results
 
 
 def _missing(g: dict[int, Any], i: int, kind: tuple[Any, Any], create: bool) -> Any:
@@ -240,11 +267,15 @@ def _missing(g: dict[int, Any], i: int, kind: tuple[Any, Any], create: bool) -> 
     return Tensor._wrap(zeros) if create else zeros
 
 
-def _as_saved(array: Any, node: Node) -> Tensor:
-    t = new_tensor(Tensor)
+def _as_saved(array: Any, node: Node, index: int | None = None) -> Tensor:
+    """A saved output as a tensor with its place on the tape, for second order."""
+    t: Tensor = new_tensor(Tensor)
     t._a = array
-    t._node = node if FROM_NUMPY[array.dtype].category >= FLOAT else None
-    return t  # type: ignore[no-any-return]
+    if FROM_NUMPY[array.dtype].category < FLOAT:
+        t._node = None
+    else:
+        t._node = node if index is None else Output(node, index, array.shape)
+    return t
 
 
 def _as_tensor(g: Any) -> Tensor:
@@ -267,16 +298,17 @@ def accumulate(node: AccumulateGrad, g: Any) -> None:
         leaf._grad = Tensor._wrap(g)
     else:
         a = old._array()
-        np.add(a, g, out=a, casting="same_kind")
-        old.__dict__["_stamp"] = node.seq
+        a += g
     if node.post_hooks:
         for hook in list(node.post_hooks.values()):
-            hook(leaf)
+            with set_grad(False):
+                hook(leaf)
 
 
-def _hooked(node: Node, g: Any, create: bool) -> Any:
-    for hook in list((node.prehooks or {}).values()):
-        changed = hook(_as_tensor(g))
+def _hooked(hooks: dict[int, Any], g: Any, create: bool) -> Any:
+    for hook in list(hooks.values()):
+        with set_grad(create):
+            changed = hook(_as_tensor(g))
         if changed is not None:
             if not isinstance(changed, Tensor):
                 raise TypeError(f"expected Tensor, but hook returned '{type(changed).__name__}'")
@@ -287,7 +319,7 @@ def _hooked(node: Node, g: Any, create: bool) -> Any:
 def _post_hooks(node: Node, results: Any, given: Any, create: bool) -> Any:
     ins: Any = tuple(None if r is None else _as_tensor(r) for r in results)
     outs = tuple(None if g is None else _as_tensor(g) for g in (given if type(given) is list else [given]))
-    for hook in list((node.hooks or {}).values()):
+    for hook in list(node.more().hooks.values()):
         changed = hook(ins, outs)
         if changed is not None:
             ins = changed if isinstance(changed, tuple) else (changed,)
@@ -314,7 +346,7 @@ def _cotangents(roots: tuple[Tensor, ...], given: Any, create: bool) -> list[Ten
         if v is None:
             if t._node is not None and t._a.size != 1:
                 raise RuntimeError(_not_scalar(t))
-            v = Tensor._wrap(_one(t._a))
+            v = Tensor._wrap(one_like(t._a))
         elif v._a.shape != t._a.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{len(out)}] has a shape of {v.shape} and output[{len(out)}] has a "
@@ -327,14 +359,16 @@ def _cotangents(roots: tuple[Tensor, ...], given: Any, create: bool) -> list[Ten
 
 
 _ONES: dict[Any, Any] = {}
+_FLOAT32 = np.dtype(np.float32)
 
 
-def _one(a: Any) -> Any:
-    key = (a.shape, a.dtype)
+def one_like(a: Any) -> Any:
+    """The cotangent 1 of a one-element result, kept and read-only."""
+    key = a.shape if a.dtype is _FLOAT32 else (a.shape, a.dtype)
     one = _ONES.get(key)
     if one is None:
         if a.dtype.kind == "c":
-            raise RuntimeError("grad can be implicitly created only for real scalar outputs but got " + str(dtype_of(a)))
+            raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {dtype_of(a)}")
         _ONES[key] = one = np.ones(a.shape, a.dtype)
         one.flags.writeable = False
     return one
@@ -371,10 +405,14 @@ def _second_time(node: Node) -> str:
     )
 
 
-def _check_unchanged(node: Node) -> None:
-    """The values a rule reads must be those of the forward pass (see NOTE [Clock])."""
-    changed = node.dirty
-    if changed is None:
+def _check_ready(node: Node) -> None:
+    """A node must still have what it saved, unchanged since the forward pass (see NOTE [Clock])."""
+    if node.saved is FREED:
+        raise RuntimeError(_second_time(node))
+    if clock.touched < node.seq or not (node.op.reads or node.op.reads_y):
+        return
+    changed: Any = False if node.extra is None else node.extra.dirty
+    if changed is False:
         tensors = node.args[0] if node.op.nargs < 0 else node.args
         for i in node.op.reads if node.op.nargs >= 0 else range(len(tensors)):
             x = tensors[i]

@@ -32,6 +32,7 @@ class _Context:
     """A grad mode that is a context manager and a decorator (of functions, generators and classes)."""
 
     wanted = True
+    before: bool
 
     def __enter__(self) -> Any:
         self.before = mode.grad
@@ -96,11 +97,8 @@ class no_grad(_Context):
     wanted = False
 
     def __new__(cls, function: Any = None) -> Any:
-        made = super().__new__(cls)
+        made = object.__new__(cls)
         return made if function is None else made(function)
-
-    def __init__(self, function: Any = None) -> None:
-        pass
 
 
 class enable_grad(no_grad):

@@ -18,6 +18,19 @@ tick: Callable[[], int] = count(1).__next__
 Where = tuple[CodeType, int]
 
 
+class _Clock:
+    """When any tensor was last changed in place: a walk over nodes older than that need not look closer."""
+
+    __slots__ = ("complex", "touched")
+
+    def __init__(self) -> None:
+        self.touched = 0
+        self.complex = False  # whether complex numbers were ever recorded: their rules conjugate
+
+
+clock = _Clock()
+
+
 class _Mode(threading.local):
     """Per thread: whether operations are recorded, whether this is inference mode, whether anomalies are looked for."""
 
@@ -37,10 +50,7 @@ class Node:
     same order, `y` the output array if the rule reads it, `edges` the nodes of the inputs (None: no gradient needed).
     """
 
-    __slots__ = (
-        "__weakref__", "args", "dirty", "edges", "g", "hooks", "meta", "op", "prehooks", "saved", "seq", "shape",
-        "where", "y",
-    )  # fmt: skip
+    __slots__ = ("__weakref__", "args", "edges", "extra", "g", "op", "saved", "seq", "shape", "where", "y")
 
     def __init__(
         self, op: Any, args: Any, saved: Any, y: Any, edges: tuple[Node | None, ...], shape: Any, where: Where | None
@@ -54,14 +64,18 @@ class Node:
         self.where = where
         self.seq = tick()
         self.g: Any = None
-        self.dirty: Where | None = None
-        self.hooks: dict[int, Callable[..., Any]] | None = None
-        self.prehooks: dict[int, Callable[..., Any]] | None = None
-        self.meta: Any = None
+        self.extra: Extra | None = None
+
+    def more(self) -> Extra:
+        """The node's rarely used fields, made on first use."""
+        if self.extra is None:
+            self.extra = Extra()
+        return self.extra
 
     def name(self) -> str:
         """What PyTorch calls this node, such as MulBackward0."""
-        return str(self.op.grad_name)
+        name = self.op.grad_name
+        return name(self.args) if callable(name) else name  # type: ignore[no-any-return]
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
@@ -73,25 +87,33 @@ class Node:
 
     @property
     def metadata(self) -> dict[Any, Any]:
-        if self.meta is None:
-            self.meta = {}
-        return self.meta  # type: ignore[no-any-return]
+        return self.more().metadata
 
     def register_hook(self, hook: Callable[..., Any]) -> Removable:
         """Call hook(grad_inputs, grad_outputs) after this node has run; it may return new grad_inputs."""
-        self.hooks = self.hooks if self.hooks is not None else {}
-        return Removable(self.hooks, hook)
+        return Removable(self.more().hooks, hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> Removable:
         """Call hook(grad_outputs) before this node runs; it may return new grad_outputs."""
         return self._tensor_hook(lambda g: _single(hook((g,))))
 
     def _tensor_hook(self, hook: Callable[..., Any]) -> Removable:
-        self.prehooks = self.prehooks if self.prehooks is not None else {}
-        return Removable(self.prehooks, hook)
+        return Removable(self.more().prehooks, hook)
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
+
+
+class Extra:
+    """What few nodes have: hooks before and after, the user's metadata, the line that changed a saved result."""
+
+    __slots__ = ("dirty", "hooks", "metadata", "prehooks")
+
+    def __init__(self) -> None:
+        self.prehooks: dict[int, Callable[..., Any]] = {}
+        self.hooks: dict[int, Callable[..., Any]] = {}
+        self.metadata: dict[Any, Any] = {}
+        self.dirty: Where | None | bool = False
 
 
 def _single(result: Any) -> Any:
@@ -108,6 +130,8 @@ class AccumulateGrad(Node):
         self.ref: Callable[[], Any] = weakref.ref(leaf)
         self.dtype = leaf._a.dtype
         self.post_hooks: dict[int, Callable[..., Any]] | None = None
+        if self.dtype.kind == "c":
+            clock.complex = True
 
     @property
     def variable(self) -> Any:

@@ -1,40 +1,196 @@
-"""Arithmetic and powers: the operations behind + - * / **."""
+"""Arithmetic: the operations behind + - * / // % **, and their fused forms."""
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
 import numpy as np
 
-from .record import ADD, ATOM, MUL, NEG, POW, elementwise
-from .select import where
+from ..types import Shape, bool_
 from .exponential import log
+from .record import ADD, ATOM, MUL, NEG, POW, Bad, Carrier, Spec, broadcast_shape, elementwise
+from .rounding import floor, trunc
+from .select import where
+
+# ----- sums and products
+
+
+def _sub_shape(a: Any, b: Any) -> Shape:
+    if all(isinstance(x, Spec) and x.dtype is bool_ for x in (a, b)):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator instead."
+        )
+    if any(isinstance(x, bool) or (isinstance(x, Spec) and x.dtype is bool_) for x in (a, b)):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the `~` or `logical_not()` operator instead."
+        )
+    return broadcast_shape(a, b)
+
+
+def _neg_shape(a: Any) -> Shape:
+    if a.dtype is bool_:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
+        )
+    return broadcast_shape(a)
+
+
+_BOOLS = [Bad(lambda: (np.array([True]), np.array([True])), RuntimeError, "with two bool tensors is not supported")]
 
 add = elementwise("add", operator.add, (1, 1), tex="{0} + {1}", prec=ADD, lower="fadd")
-sub = elementwise("sub", operator.sub, (1, -1), tex="{0} - {1}", prec=ADD, lower="fsub")
+sub = elementwise(
+    "sub", operator.sub, (1, -1), shape=_sub_shape, tex="{0} - {1}", prec=ADD, lower="fsub", bad=_BOOLS
+)
+rsub = elementwise(
+    "rsub", lambda a, b: b - a, (-1, 1), shape=_sub_shape, tex="{1} - {0}", prec=ADD, lower="frsub",
+    grad_name="RsubBackward1", bad=_BOOLS,
+)  # fmt: skip
 mul = elementwise("mul", operator.mul, (lambda y, a, b: b, lambda y, a, b: a), tex=r"{0} \, {1}", prec=MUL, lower="fmul")
 div = elementwise(
     "div", operator.truediv, (lambda y, a, b: 1 / b, lambda y, a, b: -a / (b * b)),
     tex=r"\frac{{{0}}}{{{1}}}", prec=ATOM, lower="fdiv", domain=((-3.0, 3.0), (0.5, 3.0)), floats=True,
     singular="b = 0: ±inf or nan, as IEEE division",
 )  # fmt: skip
-neg = elementwise("neg", operator.neg, -1, tex="-{0}", prec=NEG, lower="fneg")
+neg = elementwise(
+    "neg", operator.neg, -1, shape=_neg_shape, tex="-{0}", prec=NEG, lower="fneg",
+    bad=[Bad(lambda: (np.array([True]),), RuntimeError, "on a bool tensor is not supported")],
+)  # fmt: skip
+
+addcmul = elementwise(
+    "addcmul", lambda a, b, c, value: a + value * (b * c),
+    (1, lambda y, a, b, c, value: value * c, lambda y, a, b, c, value: value * b),
+    attrs={"value": 0.5}, tex="{0} + {3} {1} {2}", prec=ADD, lower="a + value * (b * c)",
+)  # fmt: skip
+addcdiv = elementwise(
+    "addcdiv", lambda a, b, c, value: a + value * (b / c),
+    (1, lambda y, a, b, c, value: value / c, lambda y, a, b, c, value: -value * b / (c * c)),
+    attrs={"value": 0.5}, tex=r"{0} + {3} \frac{{{1}}}{{{2}}}", prec=ADD, lower="a + value * (b / c)",
+    domain=((-3.0, 3.0), (-3.0, 3.0), (0.5, 3.0)), singular="c = 0: as division",
+)  # fmt: skip
+
+
+def _lerp(a: Any, b: Any, w: Any) -> Any:
+    """From the nearer end, so that w = 0 and w = 1 give a and b exactly."""
+    return np.where(np.abs(w) < 0.5, a + w * (b - a), b - (b - a) * (1 - w))
+
+
+lerp = elementwise(
+    "lerp", _lerp, (lambda y, a, b, w: 1 - w, lambda y, a, b, w: w, lambda y, a, b, w: b - a),
+    tex=r"{0} + {2}({1} - {0})", prec=ADD, lower="a + w * (b - a)",
+    grad_name=lambda args: "LerpBackward1" if len(args) > 2 and isinstance(args[2], Carrier) else "LerpBackward0",
+)  # fmt: skip
+
+# ----- division with a whole quotient
+
+
+def _whole(divide: Any) -> Any:
+    """`divide` that refuses a zero integer divisor, which NumPy would turn into 0."""
+
+    def forward(a: Any, b: Any) -> Any:
+        if b.dtype.kind in "iu" and not np.all(b):
+            raise RuntimeError("ZeroDivisionError: integer division by zero; divide floating-point tensors to get inf or nan")
+        return divide(a, b)
+
+    return forward
+
+
+def _scalar_or_tensor(base: str) -> Any:
+    return lambda args: base + ("1" if len(args) > 1 and isinstance(args[1], Carrier) else "0")
+
+
+def _trunc_divide(a: Any, b: Any) -> Any:
+    if a.dtype.kind in "iu":  # exact where a float quotient would round
+        quotient, rest = np.divmod(a, b)
+        return quotient + ((rest != 0) & ((a < 0) != (b < 0)))
+    return np.trunc(a / b)
+
+
+_INT_BY_ZERO = [Bad(lambda: (np.array([1]), np.array([0])), RuntimeError, "ZeroDivisionError")]
+_STEPS = "the quotient is constant between jumps"
+_DIVIDE: dict[str, Any] = {"domain": ((-3.0, 3.0), (0.5, 3.0)), "bad": _INT_BY_ZERO}
+
+floor_divide = elementwise(
+    "floor_divide", _whole(np.floor_divide), (0, 0), tex=r"\lfloor {0} / {1} \rfloor", lower="floor(a / b)",
+    grad_name="DivBackward1", singular=_STEPS, **_DIVIDE,
+)  # fmt: skip
+trunc_divide = elementwise(
+    "trunc_divide", _whole(_trunc_divide), (0, 0), tex=r"\operatorname{{trunc}}({0} / {1})", lower="trunc(a / b)",
+    grad_name="DivBackward1", singular=_STEPS, **_DIVIDE,
+)  # fmt: skip
+remainder = elementwise(
+    "remainder", _whole(np.remainder), (1, lambda y, a, b: -floor(a / b)), tex=r"{0} \bmod {1}", prec=MUL,
+    lower="a - b * floor(a / b)", grad_name=_scalar_or_tensor("RemainderBackward"), singular=_STEPS, **_DIVIDE,
+)  # fmt: skip
+fmod = elementwise(
+    "fmod", _whole(np.fmod), (1, lambda y, a, b: -trunc(a / b)), tex=r"\operatorname{{fmod}}({0}, {1})", lower="frem",
+    grad_name=_scalar_or_tensor("FmodBackward"), singular=_STEPS, **_DIVIDE,
+)  # fmt: skip
+
+# ----- powers and roots
 
 
 def _pow_base(y: Any, a: Any, n: Any) -> Any:
     """n·aⁿ⁻¹, and 0 where n = 0 (also at a = 0)."""
-    if isinstance(n, (int, float)):
+    if isinstance(n, (int, float, complex)):
         return n * a ** (n - 1) if n else 0.0
     return where(n == 0, 0.0, n * a ** (n - 1))
 
 
 def _pow_exponent(y: Any, a: Any, n: Any) -> Any:
     """aⁿ·ln a, and 0 where a = 0 and n >= 0 (the limit)."""
-    return where((a == 0) & (n >= 0), 0.0, y * log(a))
+    if isinstance(a, (int, float)):
+        if a == 0:
+            return where(n >= 0, 0.0, y * -math.inf)
+        return y * (math.log(a) if a > 0 else math.nan)
+    zero = (a == 0) if isinstance(n, complex) or getattr(y, "dtype", None) in COMPLEX else (a == 0) & (n >= 0)
+    return where(zero, 0.0, y * log(a))
 
 
 pow = elementwise(
     "pow", operator.pow, (_pow_base, _pow_exponent), tex="{0}^{{{1}}}", prec=POW, lower="pow", weak=True,
     domain=((0.2, 3.0), (-2.0, 3.0)), singular="a = 0: the derivative by n is 0 for n >= 0, inf or nan below",
+    grad_name=lambda args: "PowBackward1" if len(args) > 1 and isinstance(args[1], Carrier) else "PowBackward0",
 )  # fmt: skip
+square = elementwise(
+    "square", np.square, lambda y, a: 2 * a, tex="{0}^2", prec=POW, lower="a * a", grad_name="PowBackward0"
+)
+sqrt = elementwise(
+    "sqrt", np.sqrt, lambda y, a: 0.5 / y, tex=r"\sqrt{{{0}}}", lower="sqrt", domain=(0.2, 3.0), floats=True,
+    singular="a = 0: inf",
+)  # fmt: skip
+rsqrt = elementwise(
+    "rsqrt", lambda a: 1 / np.sqrt(a), lambda y, a: -0.5 * y * y * y, tex=r"\frac{{1}}{{\sqrt{{{0}}}}}", lower="1 / sqrt(a)",
+    domain=(0.2, 3.0), floats=True, singular="a = 0: -inf",
+)  # fmt: skip
+reciprocal = elementwise(
+    "reciprocal", lambda a: 1 / a, lambda y, a: -y * y, tex=r"\frac{{1}}{{{0}}}", lower="1 / a", domain=(0.5, 3.0), floats=True,
+    singular="a = 0: -inf",
+)  # fmt: skip
+
+
+def _per_length(y: Any, a: Any) -> Any:
+    """a/√(a² + b²), and 0 at the origin."""
+    return where(y == 0, 0.0, a / y)
+
+
+hypot = elementwise(
+    "hypot", np.hypot, (lambda y, a, b: _per_length(y, a), lambda y, a, b: _per_length(y, b)),
+    tex=r"\sqrt{{{0}^2 + {1}^2}}", lower="hypot", singular="a = b = 0: 0",
+)  # fmt: skip
+
+
+def _ldexp_exponent(y: Any, a: Any, n: Any) -> Any:
+    return y * math.log(2)
+
+
+# ----- whole numbers
+
+gcd = elementwise("gcd", np.gcd, nargs=2, tex=r"\gcd({0}, {1})", lower="by NumPy: integers only", nondiff="defined on integers")
+lcm = elementwise(
+    "lcm", np.lcm, nargs=2, tex=r"\operatorname{{lcm}}({0}, {1})", lower="by NumPy: integers only", nondiff="defined on integers"
+)

@@ -1,11 +1,93 @@
-"""The exponential and logarithm families."""
+"""The exponential and logarithm families, all stable: no difference of close numbers, no overflow on the way."""
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
-from .record import ATOM, POW, elementwise
+from .record import MUL, POW, Carrier, elementwise
+from .select import where
+
+LN2, LN10 = math.log(2), math.log(10)
 
 exp = elementwise("exp", np.exp, lambda y, a: y, tex="e^{{{0}}}", prec=POW, lower="exp", floats=True)
-log = elementwise("log", np.log, lambda y, a: 1 / a, tex=r"\ln({0})", prec=ATOM, lower="log", domain=(0.2, 3.0), floats=True,
-                  singular="a = 0: -inf, derivative inf")
+exp2 = elementwise("exp2", np.exp2, lambda y, a: y * LN2, tex="2^{{{0}}}", prec=POW, lower="exp2", floats=True)
+expm1 = elementwise("expm1", np.expm1, lambda y, a: exp(a), tex="e^{{{0}}} - 1", prec=1, lower="expm1", floats=True)
+
+_POSITIVE = {"domain": (0.2, 3.0), "floats": True, "singular": "a = 0: -inf, derivative inf"}
+log = elementwise("log", np.log, lambda y, a: 1 / a, tex=r"\ln({0})", lower="log", **_POSITIVE)
+log2 = elementwise("log2", np.log2, lambda y, a: 1 / (a * LN2), tex=r"\log_2({0})", lower="log2", **_POSITIVE)
+log10 = elementwise("log10", np.log10, lambda y, a: 1 / (a * LN10), tex=r"\log_{{10}}({0})", lower="log10", **_POSITIVE)
+log1p = elementwise(
+    "log1p", np.log1p, lambda y, a: 1 / (1 + a), tex=r"\ln(1 + {0})", lower="log1p", domain=(-0.5, 3.0), floats=True,
+    singular="a = -1: -inf, derivative inf",
+)  # fmt: skip
+
+# ----- the logistic function
+
+sigmoid = elementwise(
+    "sigmoid", lambda a: 1 / (1 + np.exp(-a)), lambda y, a: y * (1 - y), tex=r"\sigma({0})", lower="1 / (1 + exp(-a))", floats=True,
+)  # fmt: skip
+
+
+def _logit(a: Any, eps: float | None) -> Any:
+    if eps is not None:
+        a = np.minimum(np.maximum(a, eps), 1 - eps)
+    return np.log(a / (1 - a))
+
+
+def _logit_rule(y: Any, a: Any, eps: float | None) -> Any:
+    """1/(a(1 - a)); outside the clamp 0, outside [0, 1] without a clamp nan."""
+    low, beyond = (0.0, math.nan) if eps is None else (eps, 0.0)
+    return where((a < low) | (a > 1 - low), beyond, 1 / (a * (1 - a)))
+
+
+logit = elementwise(
+    "logit", _logit, _logit_rule, attrs={"eps": 0.01}, tex=r"\ln\frac{{{0}}}{{1 - {0}}}", lower="log(a / (1 - a))",
+    domain=(0.1, 0.9), floats=True, singular="outside the clamp [eps, 1 - eps]: 0",
+)  # fmt: skip
+log_sigmoid = elementwise(
+    "log_sigmoid", lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))), lambda y, a: sigmoid(-a),
+    tex=r"\ln \sigma({0})", lower="min(a, 0) - log1p(exp(-abs(a)))",
+)  # fmt: skip
+
+# ----- of two
+
+logaddexp = elementwise(
+    "logaddexp", np.logaddexp, (lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
+    tex=r"\ln(e^{{{0}}} + e^{{{1}}})", lower="max(a, b) + log1p(exp(-abs(a - b)))",
+)  # fmt: skip
+logaddexp2 = elementwise(
+    "logaddexp2", np.logaddexp2, (lambda y, a, b: 1 / (1 + exp2(b - a)), lambda y, a, b: 1 / (1 + exp2(a - b))),
+    tex=r"\log_2(2^{{{0}}} + 2^{{{1}}})", lower="max(a, b) + log2(1 + exp2(-abs(a - b)))",
+)  # fmt: skip
+
+
+def _x_log(a: Any, b: Any, log_of: Any) -> Any:
+    out = np.where(a == 0, 0, a * log_of(b))
+    return np.where(np.isnan(b), np.nan, out).astype(out.dtype)
+
+
+def _scalar_side(base: str) -> Any:
+    def name(args: Any) -> str:
+        numbers = [not isinstance(a, Carrier) for a in args] or [False, False]
+        return base + ("1" if numbers[0] else "2" if numbers[1] else "0")
+
+    return name
+
+
+xlogy = elementwise(
+    "xlogy", lambda a, b: _x_log(a, b, np.log),
+    (lambda y, a, b: where((a == 0) & (b <= 0), 0.0, log(b)), lambda y, a, b: a / b),
+    tex=r"{0} \ln({1})", prec=MUL, lower="a * log(b)", domain=((-3.0, 3.0), (0.2, 3.0)), floats=True,
+    singular="a = 0: 0 whatever b >= 0 is", grad_name=_scalar_side("XlogyBackward"),
+)  # fmt: skip
+xlog1py = elementwise(
+    "xlog1py", lambda a, b: _x_log(a, b, np.log1p),
+    (lambda y, a, b: where((a == 0) & (b <= -1), 0.0, log1p(b)), lambda y, a, b: a / (1 + b)),
+    tex=r"{0} \ln(1 + {1})", prec=MUL, lower="a * log1p(b)", domain=((-3.0, 3.0), (-0.5, 3.0)), floats=True,
+    singular="a = 0: 0 whatever b >= -1 is", grad_name=_scalar_side("SpecialXlog1PyBackward"),
+)  # fmt: skip
+

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -70,7 +70,7 @@ class Op:
     """
 
     __slots__ = (
-        "attrs", "bad", "d", "domain", "dtype", "floats", "forward", "grad_name", "joint", "lower", "name", "nargs",
+        "attrs", "bad", "complex_pulls", "d", "domain", "dtype", "floats", "forward", "grad_name", "joint", "lower", "name", "nargs",
         "needs", "nondiff", "outputs", "prec", "promote", "pulls", "reads", "reads_y", "samples", "shape", "singular",
         "sizes", "tex", "view", "vjp", "weak",
     )  # fmt: skip
@@ -81,6 +81,7 @@ class Op:
     joint: bool  # inferred: one rule returns all cotangents
     needs: bool  # inferred: … and takes `needs`, which of them are wanted
     pulls: tuple[Rule | None, ...]  # inferred: per argument the vjp
+    complex_pulls: tuple[Rule | None, ...]  # inferred: the same for complex numbers
     reads: frozenset[int]  # inferred: the arguments whose values the rules read, which are saved for backward
     sizes: frozenset[int]  # inferred: the arguments of which they read only the shape
     reads_y: bool  # inferred: whether they read the result
@@ -129,10 +130,13 @@ class Op:
             reads |= {i for i, n in enumerate(inputs) if n in values}
             sizes |= {i for i, n in enumerate(inputs) if n in shapes}
         self.reads, self.sizes = frozenset(reads), frozenset(sizes - reads)
-        self.pulls = tuple(map(_pull, listed)) if self.d is not None else tuple(listed)
+        self.pulls = self.complex_pulls = tuple(listed)
+        if self.d is not None:
+            self.pulls = tuple(_pull(p, self.nargs + len(self.attrs)) for p in listed)
+            self.complex_pulls = tuple(_pull(_conjugate(p), 0) for p in listed)
 
 
-_INFERRED = frozenset({"joint", "needs", "pulls", "reads", "reads_y", "sizes"})
+_INFERRED = frozenset({"complex_pulls", "joint", "needs", "pulls", "reads", "reads_y", "sizes"})
 
 
 def _parameters(rule: Rule) -> tuple[str, ...]:
@@ -151,30 +155,43 @@ def _names_read(rule: Rule) -> tuple[set[str], set[str]]:
         if i.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")):
             names = i.argval if isinstance(i.argval, tuple) else (i.argval,)
             values.update(names[:-1])
-            only_shape = after.opname == "LOAD_ATTR" and after.argval in ("shape", "ndim")
+            only_shape = after.opname == "LOAD_ATTR" and after.argval in ("shape", "ndim", "dtype")
             (shapes if only_shape else values).add(names[-1])
     return values, shapes - values
 
 
-def _pull(partial: Any) -> Rule | None:
-    """The vjp of one argument from its partial derivative: g·∂y/∂x (conjugated for complex numbers)."""
+def same(g: Any, *_: Any) -> Any:
+    """The vjp where ∂y/∂x = 1; the engine knows it and saves the call."""
+    return g
+
+
+def _pull(partial: Any, nargs: int) -> Rule | None:
+    """The vjp of one argument from its partial derivative: g·∂y/∂x (written out per arity: this is the hot path)."""
     if partial is None:
         return None
     if not callable(partial):
         if partial == 1:
-            return lambda g, *_: g
+            return same
         if partial == -1:
             return lambda g, *_: -g
         return lambda g, *_: g * partial
-    rule = partial
+    if nargs == 1:
+        return lambda g, y, a: g * partial(y, a)
+    if nargs == 2:
+        return lambda g, y, a, b: g * partial(y, a, b)
+    return lambda g, y, *args: g * partial(y, *args)
 
-    def pull(g: Any, y: Any, *args: Any) -> Any:
-        p = rule(y, *args)
-        if getattr(p, "dtype", None) in _COMPLEX:
-            p = p.conj()
-        return g * p
 
-    return pull
+def _conjugate(partial: Any) -> Any:
+    """The partial derivative with complex values conjugated: PyTorch's gradient of a holomorphic operation."""
+    if not callable(partial):
+        return partial
+
+    def conjugated(y: Any, *args: Any) -> Any:
+        p = partial(y, *args)
+        return p.conj() if getattr(p, "dtype", None) in _COMPLEX else p
+
+    return conjugated
 
 
 _COMPLEX = {complex64, complex128, complex64.np, complex128.np}
@@ -201,6 +218,8 @@ def elementwise(
     lower: str,
     prec: int = ATOM,
     nargs: int | None = None,
+    attrs: Mapping[str, Any] | None = None,
+    shape: Rule | None = None,
     domain: Any = (-3.0, 3.0),
     floats: bool = False,
     weak: bool = False,
@@ -211,21 +230,32 @@ def elementwise(
     nondiff: str = "",
     grad_name: str = "",
 ) -> Op:
-    """Declare an operation on single numbers; shapes broadcast, ∂y/∂x is all the calculus it needs."""
+    """Declare an operation on single numbers; shapes broadcast, ∂y/∂x is all the calculus it needs.
+
+    `attrs` names the parameters behind the tensors, each with a value to try it at.
+    """
     if d is not None and not isinstance(d, tuple):
         d = (d,)
     count = nargs if nargs is not None else (len(d) if d is not None else 1)
     return _register(
         Op(
-            name, forward, nargs=count, attrs=(), d=d, vjp=None, shape=_broadcast, dtype=dtype, floats=floats, weak=weak,
+            name, forward, nargs=count, attrs=tuple(attrs or ()), d=d, vjp=None, shape=shape or broadcast_shape, dtype=dtype, floats=floats, weak=weak,
             promote=promote if promote is not None else tuple(range(count)), view=False, outputs=1, tex=tex,
-            prec=prec, lower=lower, domain=domain, samples=None, singular=singular, bad=tuple(bad),
+            prec=prec, lower=lower, domain=domain, samples=_sampler(domain, count, attrs) if attrs else None,
+            singular=singular, bad=tuple(bad),
             nondiff=nondiff, grad_name=grad_name or camel(name) + "Backward0",
         )
     )  # fmt: skip
 
 
-def _broadcast(*specs: Any) -> Shape:
+def _sampler(domain: Any, count: int, attrs: Mapping[str, Any]) -> Rule:
+    """Arguments inside the domain, with the attributes at their values."""
+    ranges = domain if isinstance(domain[0], tuple) else (domain,) * count
+    return lambda rng: [(*[rng.uniform(*r, size=(2, 3)) for r in ranges], *attrs.values())]
+
+
+def broadcast_shape(*specs: Any) -> Shape:
+    """The type rule of every elementwise operation."""
     return broadcast_shapes(*(s.shape for s in specs if isinstance(s, Spec)))
 
 

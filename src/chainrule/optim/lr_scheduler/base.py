@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+    from ..optimizer import Optimizer
 
 # A float or a 0-dim Tensor; the formulas are written once for both.
 Rate: TypeAlias = Any
@@ -73,7 +73,7 @@ def require_optimizer(optimizer: object) -> None:
     """Raise TypeError unless the argument is an Optimizer."""
     # Imported here: chainrule.optim imports the schedulers as well as the optimizers.
     try:
-        from chainrule.optim.optimizer import Optimizer
+        from ..optimizer import Optimizer
     except ImportError:
         accepted = hasattr(optimizer, "param_groups")
     else:

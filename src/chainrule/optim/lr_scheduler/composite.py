@@ -6,11 +6,11 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from chainrule.optim.lr_scheduler.base import LRScheduler, group_values, set_group_value
-from chainrule.optim.lr_scheduler.plateau import ReduceLROnPlateau
+from .base import LRScheduler, group_values, set_group_value
+from .plateau import ReduceLROnPlateau
 
 if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+    from ..optimizer import Optimizer
 
 
 class _CompositeScheduler(LRScheduler):

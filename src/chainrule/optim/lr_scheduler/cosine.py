@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from chainrule.optim.lr_scheduler.base import LRScheduler, Rate
+from .base import LRScheduler, Rate
 
 if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+    from ..optimizer import Optimizer
 
 
 class CosineAnnealingLR(LRScheduler):

@@ -6,17 +6,17 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from chainrule.optim.lr_scheduler.base import (
+from .base import (
     Rate,
     callable_state,
     per_group,
     require_optimizer,
     set_group_value,
 )
-from chainrule.optim.lr_scheduler.momentum import MomentumScheduler
+from .momentum import MomentumScheduler
 
 if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+    from ..optimizer import Optimizer
 
 # What the scale of a mode is a function of: the number of the cycle, from 1, or the number of the step.
 _SCALE_MODES = {"triangular": "cycle", "triangular2": "cycle", "exp_range": "iterations"}

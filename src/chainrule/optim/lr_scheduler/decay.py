@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from chainrule.optim.lr_scheduler.base import LRScheduler, Rate
+from .base import LRScheduler, Rate
 
 if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+    from ..optimizer import Optimizer
 
 
 class StepLR(LRScheduler):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from chainrule.optim.lr_scheduler.base import LRScheduler, Rate, callable_state, require_optimizer
+from .base import LRScheduler, Rate, callable_state, require_optimizer
 
 if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+    from ..optimizer import Optimizer
 
 Factor: TypeAlias = Callable[[int], float]
 

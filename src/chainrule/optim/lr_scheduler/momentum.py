@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chainrule.optim.lr_scheduler.base import LRScheduler, Rate, per_group
+from .base import LRScheduler, Rate, per_group
 
 if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+    from ..optimizer import Optimizer
 
 
 class MomentumScheduler(LRScheduler):

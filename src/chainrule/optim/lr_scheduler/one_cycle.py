@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from chainrule.optim.lr_scheduler.base import Rate, per_group, require_optimizer
-from chainrule.optim.lr_scheduler.momentum import MomentumScheduler
+from .base import Rate, per_group, require_optimizer
+from .momentum import MomentumScheduler
 
 if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+    from ..optimizer import Optimizer
 
 
 class _Phase(TypedDict):

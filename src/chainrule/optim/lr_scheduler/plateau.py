@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, SupportsFloat
 
-from chainrule.optim.lr_scheduler.base import (
+from .base import (
     EPOCH_DEPRECATION_WARNING,
     LRScheduler,
     require_optimizer,
@@ -14,7 +14,7 @@ from chainrule.optim.lr_scheduler.base import (
 )
 
 if TYPE_CHECKING:
-    from chainrule.optim.optimizer import Optimizer
+    from ..optimizer import Optimizer
 
 
 class ReduceLROnPlateau(LRScheduler):

@@ -1,0 +1,361 @@
+"""Named indexing: parts of a tensor along a dimension, by mask or by flat position, read and written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dispatch import bind, cast
+from ..dispatch import where as spot
+from ..inplace import require_writable
+from ..ops import index as ops
+from ..ops.index import INDEX
+from ..ops.movement import expand, reshape, view_scatter
+from ..ops.rearrange import diagonal
+from ..tensor import Tensor
+from ..types import BOOL, FLOAT, FROM_NUMPY, broadcast_shapes, dtype_of, int64, wrap_dim
+from .api import method, tensor_argument, write
+from .getitem import ALL, Key, _joined, _plan, as_value, view_at, write_at
+
+_KIND = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "bool": "Bool", "float16": "Half",
+         "bfloat16": "BFloat16", "complex64": "ComplexFloat", "complex128": "ComplexDouble", "uint8": "Byte",
+         "int8": "Char", "int16": "Short"}  # fmt: skip
+
+
+def kind(x: Tensor) -> str:
+    """The scalar type's name in PyTorch's messages: Float, Double, Long …"""
+    name = dtype_of(x._a).name
+    return _KIND.get(name, name)
+
+
+def same_dtype(name: str, x: Tensor, source: Tensor) -> None:
+    """Refuse a source of another dtype."""
+    if x._a.dtype != source._a.dtype:
+        raise RuntimeError(
+            f"{name}(): self and source expected to have the same dtype, but got (self) {kind(x)} and (source) {kind(source)}"
+        )
+
+
+def vector_index(name: str, index: Tensor) -> Tensor:
+    """The index of an index_* function: a 1-D tensor of int32 or int64 (0-dim counts as one element)."""
+    tensor_argument(name, index, 3, "index")
+    if index._a.ndim > 1:
+        raise IndexError(f"{name}(): Index is supposed to be a vector, but got dim: {index._a.ndim}")
+    if index._a.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{name}(): Expected dtype int32 or int64 for index, but got {kind(index)}")
+    return index if index._a.ndim else reshape(index, (1,))
+
+
+def _along(dim: int) -> Key:
+    return (*(ALL,) * dim, INDEX)
+
+
+def _at_least_1d(x: Tensor) -> Tensor:
+    return x if x._a.ndim else reshape(x, (1,))
+
+
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The slices of `input` at `index` (1-D) along `dim`, as a copy.
+
+    >>> import chainrule as cr
+    >>> cr.index_select(cr.tensor([[1, 2], [3, 4]]), 1, cr.tensor([1, 1]))
+    tensor([[2, 2],
+            [4, 4]])
+    """
+    tensor_argument("index_select", input)
+    dim = wrap_dim(dim, input._a.ndim)
+    ix = vector_index("index_select", index)
+    result = bind(ops.index_select, (_at_least_1d(input), ix, _along(dim)))
+    if not input._a.ndim:
+        if ix._a.size != 1:
+            raise IndexError(
+                f"index_select(): Index to scalar can have only 1 value, got {ix._a.size} value(s)"
+            )
+        result = reshape(result, ())
+    return result if out is None else write(out, result)
+
+
+def _source(name: str, x: Tensor, dim: int, ix: Tensor, source: Tensor) -> Tensor:
+    """The source of index_add and its kin, checked: x's shape, but as long as the index along dim."""
+    tensor_argument(name, source, 4, "source")
+    same_dtype(name, x, source)
+    source = _at_least_1d(source)
+    shape = x._a.shape or (1,)
+    expected = (*shape[:dim], ix._a.size, *shape[dim + 1 :])
+    if source._a.shape != expected:
+        if source._a.ndim == len(expected) and source._a.shape[dim] != ix._a.size:
+            raise IndexError(
+                f"{name}(): Number of indices ({ix._a.size}) should be equal to source.size(dim) "
+                f"({source._a.shape[dim]})"
+            )
+        raise RuntimeError(
+            f"{name}(): source shape {list(source._a.shape)} does not match what self of shape {list(x._a.shape)} and "
+            f"{ix._a.size} indices along dim {dim} need: {list(expected)}"
+        )
+    ops.require_in_range(ix._a, shape[dim])
+    return source
+
+
+def _put_along(name: str, x: Tensor, dim: int, index: Tensor, source: Tensor, accumulate: bool) -> Tensor:
+    tensor_argument(name, x)
+    dim = wrap_dim(dim, x._a.ndim)
+    ix = vector_index(name, index)
+    source = _source(name, x, dim, ix, source)
+    result: Tensor = bind(ops.index_put, (_at_least_1d(x), ix, source, _along(dim), accumulate))
+    return result if x._a.ndim else reshape(result, ())
+
+
+def index_add(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Tensor | None = None
+) -> Tensor:
+    """`input` with alpha·source added to its slices at `index` along `dim`; repeated indices add up, in order."""
+    tensor_argument("index_add", source, 4, "source")
+    result = _put_along("index_add", input, dim, index, source if alpha == 1 else alpha * source, True)
+    return result if out is None else write(out, result)
+
+
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """`input` with its slices at `index` along `dim` replaced by those of `source`."""
+    result = _put_along("index_copy", input, dim, index, source, False)
+    return result if out is None else write(out, result)
+
+
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """`input` with its slices at `index` along `dim` filled with one number (or 0-dim tensor)."""
+    tensor_argument("index_fill", input)
+    if isinstance(value, Tensor) and value._a.ndim:
+        raise RuntimeError(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._a.ndim} dimension(s)."
+        )
+    dim = wrap_dim(dim, input._a.ndim)
+    ix = vector_index("index_fill", index)
+    x = _at_least_1d(input)
+    _bounds("index_fill", ix._a, x._a.shape[dim], dim)
+    result: Tensor = bind(ops.index_put, (x, ix, as_value(input, value), _along(dim), False))
+    return result if input._a.ndim else reshape(result, ())
+
+
+def _bounds(name: str, ix: Any, size: int, dim: int) -> None:
+    if ix.size and (ix.min() < -size or ix.max() >= size):
+        raise IndexError(f"index {ix.max()} is out of bounds for dimension {dim} with size {size}")
+
+
+def _positions(input: Tensor, indices: Any) -> tuple[Key, Tensor]:
+    """The key and index argument of a list of index tensors (None selects a whole dimension)."""
+    key = tuple(ALL if i is None else i for i in indices)
+    for i in key:
+        if isinstance(i, Tensor) and FROM_NUMPY[i._a.dtype].category >= FLOAT:
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+    key = tuple(reshape(i, (1,)) if isinstance(i, Tensor) and not i._a.ndim and i._a.dtype != np.bool_ else i for i in key)
+    if len(key) > input._a.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {input._a.ndim} (got {len(key)})")
+    return _joined(input, _plan(input, key)[1])
+
+
+def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """`input` with `values` written (or added) at the tuple of index tensors."""
+    tensor_argument("index_put", input)
+    _same_put_dtype(input, values)
+    key, ix = _positions(input, indices)
+    return bind(ops.index_put, (input, ix, values, key, bool(accumulate)))  # type: ignore[no-any-return]
+
+
+def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """index_put(), written into this tensor."""
+    _same_put_dtype(self, values)
+    key, ix = _positions(self, indices)
+    return write_at(self, ix, values, key, bool(accumulate))
+
+
+def _same_put_dtype(x: Tensor, values: Tensor) -> None:
+    tensor_argument("index_put", values, 3, "values")
+    if x._a.dtype != values._a.dtype:
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {kind(x)} for the destination and "
+            f"{kind(values)} for the source."
+        )
+
+
+# ----- flat positions
+
+
+def _flat_index(name: str, input: Tensor, index: Tensor) -> Any:
+    tensor_argument(name, input)
+    tensor_argument(name, index, 2, "index")
+    if index._a.dtype != np.int64:
+        raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {kind(index)}")
+    n = input._a.size
+    ix = index._a
+    if ix.size and (ix.min() < -n or ix.max() >= n):
+        wrong = ix.max() if ix.max() >= n else ix.min()
+        raise IndexError(f"out of range: tried to access index {wrong} on a tensor of {n} elements.")
+    return reshape(input, (n,))
+
+
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements at flat positions, in the shape of `index`: y = x.reshape(-1)[index]."""
+    flat = _flat_index("take", input, index)
+    if not index._a.ndim:
+        result = reshape(bind(ops.index, (flat, reshape(index, (1,)), (INDEX,))), ())
+    else:
+        result = bind(ops.index, (flat, index, (INDEX,)))
+    return result if out is None else write(out, result)
+
+
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """`input` with the elements at flat positions replaced by (or added to) those of `source`."""
+    tensor_argument("put", source, 3, "source")
+    flat = _flat_index("put_", input, index)
+    if source._a.dtype != input._a.dtype:
+        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = "
+                           f"{kind(input)} and source.dtype = {kind(source)}")  # fmt: skip
+    if source._a.size != index._a.size:
+        raise RuntimeError(
+            f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+            f"{source._a.size}, index.numel() = {index._a.size}"
+        )
+    at = reshape(index, (index._a.size,))
+    values = reshape(source, (source._a.size,))
+    return reshape(bind(ops.index_put, (flat, at, values, (INDEX,), bool(accumulate))), input._a.shape)  # type: ignore[no-any-return]
+
+
+# ----- masks
+
+
+def _require_mask(name: str, mask: Tensor) -> None:
+    tensor_argument(name, mask, 2, "mask")
+    if mask._a.dtype != np.bool_:
+        raise RuntimeError(f"{name} only supports boolean masks, but got mask with dtype {dtype_of(mask._a)}")
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """`input` with `value` where `mask` is True; the two broadcast.
+
+    >>> import chainrule as cr
+    >>> cr.masked_fill(cr.tensor([1.0, 2.0]), cr.tensor([True, False]), 0.0)
+    tensor([0., 2.])
+    """
+    tensor_argument("masked_fill", input)
+    _require_mask("masked_fill_", mask)
+    if isinstance(value, Tensor):
+        if value._a.ndim:
+            raise RuntimeError(
+                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value._a.ndim} dimension(s)."
+            )
+        if FROM_NUMPY[value._a.dtype].category > FROM_NUMPY[input._a.dtype].category:
+            raise RuntimeError(f"value cannot be converted to type {dtype_of(input._a).name} without overflow")
+        value = cast(value, dtype_of(input._a))
+    else:
+        _convertible(input, value)
+    return bind(ops.masked_fill, (input, mask, value))  # type: ignore[no-any-return]
+
+
+def _convertible(x: Tensor, value: Any) -> None:
+    category = FROM_NUMPY[x._a.dtype].category
+    if isinstance(value, complex) and category <= FLOAT or (
+        isinstance(value, float) and category < FLOAT and value != int(value)
+    ):
+        raise RuntimeError(f"value cannot be converted to type {dtype_of(x._a).name} without overflow")
+
+
+def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements where `mask` is True, as one dimension; the two broadcast."""
+    tensor_argument("masked_select", input)
+    tensor_argument("masked_select", mask, 2, "mask")
+    if mask._a.dtype != np.bool_:
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
+    shape = broadcast_shapes(input._a.shape, mask._a.shape) or (1,)
+    mask = Tensor._wrap(np.broadcast_to(mask._a, shape))
+    result = bind(ops.index, (expand(input, shape), mask, (INDEX,)))
+    return result if out is None else write(out, result)
+
+
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """`input` with the elements where `mask` is True replaced by the first ones of `source`, in order."""
+    tensor_argument("masked_scatter", input)
+    _require_mask("masked_scatter_", mask)
+    tensor_argument("masked_scatter", source, 3, "source")
+    if input._a.dtype != source._a.dtype:
+        raise RuntimeError(
+            f"masked_scatter: expected self and source to have same dtypes but got {kind(input)} and {kind(source)}"
+        )
+    shape = broadcast_shapes(input._a.shape, mask._a.shape)
+    full = Tensor._wrap(np.broadcast_to(mask._a, shape).reshape(shape or (1,)))
+    count = int(full._a.sum())
+    if count > source._a.size:
+        raise RuntimeError(
+            f"Number of elements of source < number of ones in mask (came: {source._a.size} elements for {count} ones)"
+        )
+    values = view_at(reshape(source, (source._a.size,)), (slice(0, count),), ops.slice)
+    x = reshape(expand(input, shape), shape or (1,))
+    return reshape(bind(ops.index_put, (x, full, values, (INDEX,), False)), shape)  # type: ignore[no-any-return]
+
+
+# ----- one dimension: select, slice, diagonal
+
+
+def _select_key(input: Tensor, dim: int, index: int) -> Key:
+    if not input._a.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    dim, index = wrap_dim(dim, input._a.ndim), int(index)
+    n = input._a.shape[dim]
+    if not -n <= index < n:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input._a.shape)} at dimension {dim}"
+        )
+    return (*(ALL,) * dim, index)
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """The view of `input` at one position of `dim`, without that dimension."""
+    tensor_argument("select", input)
+    return view_at(input, _select_key(input, dim, index), ops.select)
+
+
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy of `input` with `src` at one position of `dim`."""
+    tensor_argument("select_scatter", input)
+    return _embed(input, src, ((ops.select, (_select_key(input, dim, index),)),))
+
+
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """A copy of `input` with `src` in the slice start:end:step of `dim`."""
+    tensor_argument("slice_scatter", input)
+    if step <= 0:
+        raise RuntimeError("slice step must be positive")
+    key = (*(ALL,) * wrap_dim(dim, input._a.ndim), slice(start, end, step))
+    return _embed(input, src, ((ops.slice, (key,)),))
+
+
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A copy of `input` with `src` on the diagonal of dim1 and dim2."""
+    tensor_argument("diagonal_scatter", input)
+    n = input._a.ndim
+    return _embed(input, src, ((diagonal, (offset, wrap_dim(dim1, n), wrap_dim(dim2, n))),))
+
+
+def _embed(input: Tensor, src: Tensor, chain: Any) -> Tensor:
+    tensor_argument("scatter", src, 2, "src")
+    op, attrs = chain[0]
+    part = op.forward(input._array(), *attrs)
+    if part.shape != src._a.shape:
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. "
+            f"src size = {list(src._a.shape)}, slice size = {list(part.shape)}"
+        )
+    return bind(view_scatter, (input, cast(src, dtype_of(input._a)), chain))  # type: ignore[no-any-return]
+
+
+__all__ = [
+    "diagonal_scatter", "index_add", "index_copy", "index_fill", "index_put", "index_select", "masked_fill",
+    "masked_scatter", "masked_select", "put", "select", "select_scatter", "slice_scatter", "take",
+]  # fmt: skip
+for _f in (index_add, index_copy, index_fill, masked_fill, masked_scatter, put):
+    method(_f, inplace_=True)
+for _f in (index_put, index_select, masked_select, select, select_scatter, slice_scatter, diagonal_scatter, take):
+    method(_f)
+method(index_put_)

@@ -1,0 +1,178 @@
+"""Convolution in any number of dimensions, and its two gradients.
+
+⟨g, conv(x, w)⟩ is linear in each of x, w and g: its three partial derivatives are the three records here, and the vjps
+of each are the other two, so that derivatives of any order exist. conv_transpose is `conv_input` with another name.
+Each is one GEMM per group on the windows of the input (im2col).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..types import Shape
+from .record import MUL, Spec, structured
+from .reduce import sum
+from .windows import Ints, Pads, output_size, pad_spatial, scatter_windows, windows
+
+
+def _out(x: Any, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints) -> Ints:
+    return tuple(
+        output_size(n, k, s, lo + hi, q) for n, k, s, (lo, hi), q in zip(x.shape[2:], kernel, stride, pads, dilation)
+    )
+
+
+def _size(sizes: Ints) -> int:
+    n = 1
+    for s in sizes:
+        n *= s
+    return n
+
+
+def _plain(kernel: Ints, stride: Ints, pads: Pads) -> bool:
+    """Whether every window is one value: a 1x1 convolution needs no im2col."""
+    return all(k == 1 for k in kernel) and all(s == 1 for s in stride) and not any(lo or hi for lo, hi in pads)
+
+
+def _columns(x: Any, w: Any, out: Ints, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Any:
+    """im2col: the windows of x as (N, groups, C/groups * kernel, out)."""
+    n, c = x.shape[:2]
+    kernel = w.shape[2:]
+    if not _plain(kernel, stride, pads):
+        x = windows(pad_spatial(x, pads), kernel, out, stride, dilation)
+    return x.reshape(n, groups, c // groups * _size(kernel), _size(out))
+
+
+def _conv(x: Any, w: Any, b: Any, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Any:
+    n, o = x.shape[0], w.shape[0]
+    out = _out(x, w.shape[2:], stride, pads, dilation)
+    cols = _columns(x, w, out, stride, pads, dilation, groups)
+    if groups == 1:
+        y = np.matmul(w.reshape(o, -1), cols[:, 0])
+    else:
+        y = np.matmul(w.reshape(groups, o // groups, -1), cols)
+    y = y.reshape(n, o, *out)
+    if b is not None:
+        y += b.reshape(-1, *(1,) * len(out))
+    return y
+
+
+def _conv_shape(x: Spec, w: Spec, b: Spec | None, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Shape:
+    return (x.shape[0], w.shape[0], *_out(x, w.shape[2:], stride, pads, dilation))
+
+
+def _conv_input(g: Any, w: Any, b: Any, size: Ints, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Any:
+    n, o = g.shape[:2]
+    kernel, out = w.shape[2:], g.shape[2:]
+    c = w.shape[1] * groups
+    rows = w.reshape(groups, o // groups, -1).transpose(0, 2, 1)
+    if groups == 1:
+        cols = np.matmul(rows[0], g.reshape(n, o, -1))
+    else:
+        cols = np.matmul(rows, g.reshape(n, groups, o // groups, _size(out)))
+    if _plain(kernel, stride, pads) and out == size:
+        y = cols.reshape(n, c, *size)
+    else:
+        y = scatter_windows(cols.reshape(n, c, *kernel, *out), size, out, stride, pads, dilation)
+    if b is not None:
+        y += b.reshape(-1, *(1,) * len(size))
+    return y
+
+
+def _conv_weight(x: Any, g: Any, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Any:
+    n, c = x.shape[:2]
+    o, out = g.shape[1], g.shape[2:]
+    d = len(kernel)
+    if not _plain(kernel, stride, pads):
+        x = windows(pad_spatial(x, pads), kernel, out, stride, dilation)
+    else:
+        x = x.reshape(n, c, *kernel, *out)
+    # (N, C, *kernel, *out) -> (G, C/G*kernel, N*out): the sum over samples is inside the GEMM
+    cols = x.transpose(1, *range(2, 2 + d), 0, *range(2 + d, 2 + 2 * d)).reshape(groups, -1, n * _size(out))
+    rows = g.reshape(n, o, -1).transpose(1, 0, 2).reshape(groups, o // groups, -1)
+    return np.matmul(rows, cols.transpose(0, 2, 1)).reshape(o, c // groups, *kernel)
+
+
+def _bias(g: Any) -> Any:
+    return sum(g, (0, *range(2, g.ndim)), False)
+
+
+_ATTRIBUTES = ((2, 1), ((1, 1), (0, 1)), (1, 2), 2)
+
+conv = structured(
+    "conv", _conv, nargs=3, shape=_conv_shape, tex=r"{0} \star {1} + {2}", prec=MUL, grad_name="ConvolutionBackward0",
+    vjp=(
+        lambda g, y, x, w, b, stride, pads, dilation, groups: conv_input(
+            g, w, None, x.shape[2:], stride, pads, dilation, groups
+        ),
+        lambda g, y, x, w, b, stride, pads, dilation, groups: conv_weight(
+            x, g, w.shape[2:], stride, pads, dilation, groups
+        ),
+        lambda g, y, x, w, b, stride, pads, dilation, groups: _bias(g),
+    ),
+    samples=lambda rng: [
+        (rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(6, 2, 3, 2)), rng.normal(size=6), *_ATTRIBUTES),
+        (rng.normal(size=(2, 3, 7)), rng.normal(size=(2, 3, 1)), None, (1,), ((0, 0),), (1,), 1),
+    ],
+)  # fmt: skip
+
+conv_input = structured(
+    "conv_input", _conv_input, nargs=3, prec=MUL, tex=r"{0} \star^T {1} + {2}", grad_name="ConvolutionBackward0",
+    shape=lambda g, w, b, size, stride, pads, dilation, groups: (g.shape[0], w.shape[1] * groups, *size),
+    vjp=(
+        lambda u, y, g, w, b, size, stride, pads, dilation, groups: conv(u, w, None, stride, pads, dilation, groups),
+        lambda u, y, g, w, b, size, stride, pads, dilation, groups: conv_weight(
+            u, g, w.shape[2:], stride, pads, dilation, groups
+        ),
+        lambda u, y, g, w, b, size, stride, pads, dilation, groups: _bias(u),
+    ),
+    samples=lambda rng: [
+        (rng.normal(size=(2, 6, 3, 6)), rng.normal(size=(6, 2, 3, 2)), rng.normal(size=4), (5, 6), *_ATTRIBUTES),
+    ],
+)  # fmt: skip
+
+conv_weight = structured(
+    "conv_weight", _conv_weight, nargs=2, prec=MUL, tex=r"{0} \star {1}", grad_name="ConvolutionBackward0",
+    shape=lambda x, g, kernel, stride, pads, dilation, groups: (g.shape[1], x.shape[1] // groups, *kernel),
+    vjp=(
+        lambda u, y, x, g, kernel, stride, pads, dilation, groups: conv_input(
+            g, u, None, x.shape[2:], stride, pads, dilation, groups
+        ),
+        lambda u, y, x, g, kernel, stride, pads, dilation, groups: conv(x, u, None, stride, pads, dilation, groups),
+    ),
+    samples=lambda rng: [(rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(2, 6, 3, 6)), (3, 2), *_ATTRIBUTES)],
+)  # fmt: skip
+
+# ----- sliding blocks as columns, and back
+
+
+def _unfold(a: Any, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints) -> Any:
+    out = _out(a, kernel, stride, pads, dilation)
+    blocks = windows(pad_spatial(a, pads), kernel, out, stride, dilation)
+    return blocks.reshape(a.shape[0], a.shape[1] * _size(kernel), _size(out))
+
+
+def _fold(a: Any, size: Ints, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints) -> Any:
+    out = tuple(output_size(n, k, s, lo + hi, q) for n, k, s, (lo, hi), q in zip(size, kernel, stride, pads, dilation))
+    blocks = a.reshape(a.shape[0], -1, *kernel, *out)
+    return scatter_windows(blocks, size, out, stride, pads, dilation)
+
+
+unfold = structured(
+    "im2col", _unfold, tex=r"\operatorname{{unfold}}({0})", grad_name="Im2ColBackward0",
+    vjp=(lambda g, y, a, kernel, stride, pads, dilation: fold(g, a.shape[2:], kernel, stride, pads, dilation),),
+    shape=lambda a, kernel, stride, pads, dilation: (
+        a.shape[0], a.shape[1] * _size(kernel), _size(_out(a, kernel, stride, pads, dilation)),
+    ),
+    samples=lambda rng: [(rng.normal(size=(2, 2, 5, 4)), (2, 3), (2, 1), ((1, 1), (0, 0)), (1, 1))],
+)  # fmt: skip
+
+fold = structured(
+    "col2im", _fold, tex=r"\operatorname{{fold}}({0})", grad_name="Col2ImBackward0",
+    vjp=(lambda g, y, a, size, kernel, stride, pads, dilation: unfold(g, kernel, stride, pads, dilation),),
+    shape=lambda a, size, kernel, stride, pads, dilation: (a.shape[0], a.shape[1] // _size(kernel), *size),
+    samples=lambda rng: [(rng.normal(size=(2, 12, 6)), (5, 4), (2, 3), (2, 1), ((1, 1), (0, 0)), (1, 1))],
+)  # fmt: skip
+
+__all__ = ["conv", "conv_input", "conv_weight", "fold", "unfold"]

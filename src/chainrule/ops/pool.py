@@ -1,0 +1,140 @@
+"""Max pooling: the largest value of each window and where it was found; unpooling puts values back there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..types import Shape
+from .record import Spec, structured
+from .windows import Ints, offsets, output_size, pad_spatial
+
+
+def pooled_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> Ints:
+    """The number of windows per dimension; with ceil_mode none starts beyond the input and its left padding."""
+    out = []
+    for n, k, s, p, q in zip(size, kernel, stride, padding, dilation):
+        m = output_size(n, k, s, 2 * p, q, ceil_mode)
+        out.append(m - 1 if ceil_mode and (m - 1) * s >= n + p else m)
+    return tuple(out)
+
+
+def _lowest(dtype: Any) -> Any:
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min
+    return False if dtype.kind == "b" else -np.inf
+
+
+def _max_pool(a: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> list[Any]:
+    d = len(kernel)
+    size = a.shape[a.ndim - d :]
+    out = pooled_size(size, kernel, stride, padding, dilation, ceil_mode)
+    pads = tuple(
+        (p, max((m - 1) * s + (k - 1) * q + 1 - n - p, 0))
+        for n, m, k, s, p, q in zip(size, out, kernel, stride, padding, dilation)
+    )
+    x = pad_spatial(a, pads, _lowest(a.dtype))
+    steps = [1] * d  # of the flat index in one spatial block
+    for i in range(d - 2, -1, -1):
+        steps[i] = steps[i + 1] * size[i + 1]
+    best: Any = None
+    where: Any = None
+    shifts = []
+    for number, (at, place) in enumerate(offsets(kernel, out, stride, dilation)):
+        v = x[place]
+        shifts.append(int(np.dot([k * q for k, q in zip(at, dilation)], steps)))
+        if best is None:
+            best, where = np.array(v), np.zeros(v.shape, np.int16 if _count(kernel) < 32768 else np.int64)
+            continue
+        larger = v > best
+        if a.dtype.kind not in "iub":
+            larger |= v != v
+        where[larger] = number
+        np.maximum(best, v, out=best)
+    index = np.array(shifts, np.int64)[where]
+    for i in range(d):
+        index += ((np.arange(out[i]) * stride[i] - padding[i]) * steps[i]).reshape(-1, *(1,) * (d - 1 - i))
+    if any(padding):
+        np.clip(index, 0, max(_count(size) - 1, 0), out=index)  # a window of -inf alone may name its padding
+    return [best, index]
+
+
+def _count(sizes: Any) -> int:
+    n = 1
+    for s in sizes:
+        n *= s
+    return n
+
+
+def _max_pool_shape(a: Spec, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> list[Shape]:
+    lead = a.ndim - len(kernel)
+    shape = (*a.shape[:lead], *pooled_size(a.shape[lead:], kernel, stride, padding, dilation, ceil_mode))
+    return [shape, shape]
+
+
+def _place(a: Any, index: Any, size: Ints) -> Any:
+    """Values to their flat places in blocks of `size`; values that share a place add up."""
+    d = len(size)
+    lead, block = a.shape[: a.ndim - d], _count(size)
+    rows = _count(lead)
+    flat = index.reshape(rows, -1) + (np.arange(rows) * block)[:, None]
+    out = np.bincount(flat.ravel(), a.ravel(), rows * block) if a.dtype.kind != "c" else _add_at(flat, a, rows * block)
+    return out.astype(a.dtype, copy=False).reshape(*lead, *size)
+
+
+def _add_at(flat: Any, a: Any, size: int) -> Any:
+    out = np.zeros(size, a.dtype)
+    np.add.at(out, flat.ravel(), a.ravel())
+    return out
+
+
+def _pick(a: Any, index: Any, dims: int) -> Any:
+    lead = a.shape[: a.ndim - dims]
+    rows = _count(lead)
+    flat = a.reshape(rows, _count(a.shape[a.ndim - dims :]))
+    return np.take_along_axis(flat, index.reshape(rows, _count(index.shape[a.ndim - dims :])), 1).reshape(index.shape)
+
+
+max_pool = structured(
+    "max_pool", _max_pool, outputs=2, shape=_max_pool_shape, tex=r"\max_{{\text{{window}}}} {0}",
+    dtype=lambda a, *_: [a.dtype, "int64"], grad_name="MaxPool2DWithIndicesBackward0",
+    vjp=(
+        lambda g, y, a, kernel, stride, padding, dilation, ceil_mode: pool_place(
+            g[0], y[1], a.shape[a.ndim - len(kernel) :]
+        ),
+    ),
+    samples=lambda rng: [(rng.normal(size=(2, 3, 6, 5)), (2, 3), (2, 2), (1, 0), (1, 1), True)],
+    singular="equal values: the first in the window gets the whole cotangent",
+)  # fmt: skip
+
+pool_place = structured(
+    "pool_place", _place, nargs=2, shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size), tex="{0}_{{{1}}}",
+    vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None), grad_name="MaxUnpool2DBackward0",
+    samples=lambda rng: [(rng.normal(size=(2, 3)), np.array([[0, 4, 2], [1, 1, 0]]), (5,))],
+)  # fmt: skip
+
+pool_pick = structured(
+    "pool_pick", _pick, nargs=2, shape=lambda a, index, dims: index.shape, tex="{0}_{{{1}}}",
+    vjp=(lambda g, y, a, index, dims: pool_place(g, index, a.shape[a.ndim - dims :]), None),
+    grad_name="GatherBackward0",
+    samples=lambda rng: [(rng.normal(size=(2, 5)), np.array([[0, 4, 2], [1, 1, 0]]), 1)],
+)  # fmt: skip
+
+
+def _unpool(a: Any, index: Any, size: Ints) -> Any:
+    """As `_place`, but of values that share a place the last one stays."""
+    d = len(size)
+    lead = a.shape[: a.ndim - d]
+    rows = _count(lead)
+    out = np.zeros((rows, _count(size)), a.dtype)
+    np.put_along_axis(out, index.reshape(rows, -1), a.reshape(rows, -1), 1)
+    return out.reshape(*lead, *size)
+
+
+max_unpool = structured(
+    "max_unpool", _unpool, nargs=2, shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size), tex="{0}_{{{1}}}",
+    vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None), grad_name="MaxUnpool2DBackward0",
+    samples=lambda rng: [(rng.normal(size=(2, 3)), np.array([[0, 4, 2], [3, 1, 0]]), (5,))],
+    singular="indices that meet: only the last value is kept",
+)  # fmt: skip

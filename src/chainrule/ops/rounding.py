@@ -1,0 +1,74 @@
+"""Rounding, signs and absolute value."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .complex import conj
+from .record import NEG, elementwise
+
+_STEPS = {"singular": "constant between its jumps, where the derivative is taken as 0"}
+
+
+def _whole(function: Any) -> Any:
+    """Integers are whole already: NumPy would turn them into floats."""
+    return lambda a: function(a) if a.dtype.kind not in "iub" else a.copy()
+
+
+floor = elementwise("floor", _whole(np.floor), 0, tex=r"\lfloor {0} \rfloor", lower="floor", **_STEPS)
+ceil = elementwise("ceil", _whole(np.ceil), 0, tex=r"\lceil {0} \rceil", lower="ceil", **_STEPS)
+trunc = elementwise("trunc", _whole(np.trunc), 0, tex=r"\operatorname{{trunc}}({0})", lower="trunc", **_STEPS)
+frac = elementwise("frac", lambda a: a - np.trunc(a), 1, tex=r"\operatorname{{frac}}({0})", lower="a - trunc(a)", prec=NEG,
+                   singular="the whole numbers: 1")  # fmt: skip
+
+
+def _round(a: Any, decimals: int) -> Any:
+    """Half to even; with decimals, scaled as PyTorch scales."""
+    if not decimals:
+        return np.rint(a) if a.dtype.kind not in "iub" else a.copy()
+    scale = a.dtype.type(10.0 ** abs(decimals))
+    return np.rint(a * scale) / scale if decimals > 0 else np.rint(a / scale) * scale
+
+
+round = elementwise("round", _round, 0, attrs={"decimals": 0}, tex=r"\operatorname{{round}}({0})", lower="rint", **_STEPS)
+
+# ----- signs
+
+sign = elementwise("sign", np.sign, 0, tex=r"\operatorname{{sgn}}({0})", lower="(a > 0) - (a < 0)", **_STEPS)
+
+
+def _sgn(a: Any) -> Any:
+    """a/|a|, and 0 at 0; for real numbers the sign."""
+    return np.sign(a)
+
+
+sgn = elementwise("sgn", _sgn, 0, tex=r"\operatorname{{sgn}}({0})", lower="(a > 0) - (a < 0)", **_STEPS)
+abs = elementwise(
+    "abs", operator.abs, lambda y, a: conj(sgn(a)), tex=r"\left|{0}\right|", lower="fabs", singular="a = 0: 0",
+    dtype=lambda a: a.dtype.to_real(),
+)  # fmt: skip
+
+
+def _copysign(a: Any, b: Any) -> Any:
+    return np.copysign(a, b)
+
+
+copysign = elementwise(
+    "copysign", _copysign, (lambda y, a, b: sgn(a) * sgn(y), 0), tex=r"\left|{0}\right| \operatorname{{sgn}}({1})",
+    lower="copysign", floats=True, singular="a = 0: 0",
+)  # fmt: skip
+signbit = elementwise(
+    "signbit", lambda a: np.signbit(a) if a.dtype.kind == "f" or a.dtype.kind == "V" else a < 0, tex=r"[{0} < 0]",
+    lower="a < 0", dtype="bool", nondiff="it answers true or false",
+)  # fmt: skip
+heaviside = elementwise(
+    "heaviside", lambda a, b: np.where(a == 0, b, np.where(np.isnan(a), a, a > 0)).astype(a.dtype), nargs=2, tex=r"H({0})",
+    lower="select(a == 0, b, a > 0)", nondiff="PyTorch defines no derivative of the step",
+)  # fmt: skip
+nextafter = elementwise(
+    "nextafter", np.nextafter, nargs=2, tex=r"\operatorname{{nextafter}}({0}, {1})", lower="by NumPy: bits, not values",
+    nondiff="it walks the representable numbers",
+)  # fmt: skip

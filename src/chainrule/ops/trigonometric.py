@@ -1,0 +1,70 @@
+"""Trigonometric and hyperbolic functions and their inverses."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .arithmetic import rsqrt
+from .record import MUL, elementwise
+from .select import where
+
+sin = elementwise("sin", np.sin, lambda y, a: cos(a), tex=r"\sin({0})", lower="sin", floats=True)
+cos = elementwise("cos", np.cos, lambda y, a: -sin(a), tex=r"\cos({0})", lower="cos", floats=True)
+tan = elementwise("tan", np.tan, lambda y, a: 1 + y * y, tex=r"\tan({0})", lower="tan", domain=(-1.2, 1.2), floats=True)
+
+_UNIT: dict[str, Any] = {"domain": (-0.9, 0.9), "floats": True, "singular": "|a| = 1: inf"}
+asin = elementwise("asin", np.arcsin, lambda y, a: rsqrt((1 - a) * (1 + a)), tex=r"\arcsin({0})", lower="asin", **_UNIT)
+acos = elementwise("acos", np.arccos, lambda y, a: -rsqrt((1 - a) * (1 + a)), tex=r"\arccos({0})", lower="acos", **_UNIT)
+atan = elementwise("atan", np.arctan, lambda y, a: 1 / (1 + a * a), tex=r"\arctan({0})", lower="atan", floats=True)
+atan2 = elementwise(
+    "atan2", np.arctan2, (lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b)),
+    tex=r"\operatorname{{atan2}}({0}, {1})", lower="atan2", floats=True, domain=((0.3, 3.0), (-3.0, 3.0)),
+    singular="a = b = 0: nan",
+)  # fmt: skip
+
+sinh = elementwise("sinh", np.sinh, lambda y, a: cosh(a), tex=r"\sinh({0})", lower="sinh", floats=True)
+cosh = elementwise("cosh", np.cosh, lambda y, a: sinh(a), tex=r"\cosh({0})", lower="cosh", floats=True)
+tanh = elementwise("tanh", np.tanh, lambda y, a: 1 - y * y, tex=r"\tanh({0})", lower="tanh", floats=True)
+asinh = elementwise("asinh", np.arcsinh, lambda y, a: rsqrt(1 + a * a), tex=r"\operatorname{{arsinh}}({0})", lower="asinh", floats=True)
+# two roots, not the root of the product: it would leave the branch for complex numbers
+acosh = elementwise(
+    "acosh", np.arccosh, lambda y, a: rsqrt(a - 1) * rsqrt(a + 1), tex=r"\operatorname{{arcosh}}({0})", lower="acosh",
+    domain=(1.2, 4.0), floats=True, singular="a = 1: inf",
+)  # fmt: skip
+atanh = elementwise("atanh", np.arctanh, lambda y, a: 1 / ((1 - a) * (1 + a)), tex=r"\operatorname{{artanh}}({0})", lower="atanh", **_UNIT)
+
+
+def _sinc(a: Any) -> Any:
+    t = np.pi * np.where(a == 0, 1, a)
+    return np.where(a == 0, 1, np.sin(t) / t).astype(a.dtype)
+
+
+def _sinc_rule(y: Any, a: Any) -> Any:
+    """(cos t - sin t / t)/a with t = πa; near 0, where that cancels, its series."""
+    t = math.pi * a
+    near = (t < 0.05) & (t > -0.05) if not _complex(a) else a == 0
+    s = t * t
+    series = -math.pi * t / 3 * (1 - s / 10 * (1 - s / 28 * (1 - s / 54)))
+    safe = where(near, 1.0, a)
+    return where(near, series, (cos(t) - y) / safe)
+
+
+def _complex(a: Any) -> bool:
+    return getattr(a.dtype, "is_complex", None) or getattr(a.dtype, "kind", "f") == "c"
+
+
+sinc = elementwise(
+    "sinc", _sinc, _sinc_rule, tex=r"\operatorname{{sinc}}({0})", lower="select(a == 0, 1, sin(pi a) / (pi a))", floats=True,
+)  # fmt: skip
+
+deg2rad = elementwise(
+    "deg2rad", lambda a: a * a.dtype.type(math.pi / 180), math.pi / 180, tex=r"\frac{{\pi}}{{180}} {0}", prec=MUL,
+    lower="a * (pi / 180)", floats=True,
+)  # fmt: skip
+rad2deg = elementwise(
+    "rad2deg", lambda a: a * a.dtype.type(180 / math.pi), 180 / math.pi, tex=r"\frac{{180}}{{\pi}} {0}", prec=MUL,
+    lower="a * (180 / pi)", floats=True,
+)  # fmt: skip
