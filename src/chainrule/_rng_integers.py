@@ -80,8 +80,7 @@ def random_(
         values = words.astype(np.int64)
     else:
         words = generator.random64(n)
-        if span < 2**64:
-            words %= np.uint64(span)
+        words %= np.uint64(span)
         values = words.view(np.int64)
     if start:
         values += start
@@ -256,10 +255,10 @@ def _check_permutation(n: int, dtype: np.dtype[Any]) -> None:
         raise outside(text, f"n={n}", "n >= 0")
     if dtype not in NUMBER_DTYPES:
         raise not_implemented("randperm", dtype, NUMBER_DTYPES_NAMED)
-    if dtype.kind in "iu" and n > np.iinfo(dtype).max:
+    if dtype.kind in "iu" and n - 1 > np.iinfo(dtype).max:
         kind = "uint8_t" if dtype == np.uint8 else f"{dtype}_t"
         text = f"value cannot be converted to type {kind} without overflow"
-        raise outside(text, f"n={n}", f"n <= {np.iinfo(dtype).max} for {dtype}")
+        raise outside(text, f"n={n}", f"n <= {np.iinfo(dtype).max + 1} for {dtype}")
     if dtype in (F16, F32, F64_) and n > 2 ** _DIGITS[dtype] + 1:
         limit = "2049" if dtype == F16 else f"2^{_DIGITS[dtype]}+1"
         text = f"n cannot be greater than {limit} for {scalar_type(dtype)} type."

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .autograd.tape import Node, Output, clock, mode, tick
-from .errors import ShapeError, user_frame
+from .errors import ShapeError
 from .ops import movement
 from .ops.record import Op, Spec
 from .tensor import Tensor, new_tensor
@@ -28,26 +28,27 @@ _CONSTANTS: dict[Any, dict[Any, Any]] = {_F32: {}, _F64: {}}
 _HERE = __name__.rpartition(".")[0] + "."
 
 
-_USER: dict[int, Any] = {}  # code objects known to be the user's, by id (kept, so that an id stays theirs)
+_USER: dict[int, Any] = {}  # code objects known to be the user's, by id (kept, so that an id stays theirs),
+_OWN: dict[int, Any] = {}  # … and this package's
 
 
-def where() -> Any:
+def where(depth: int = 2) -> Any:
     """The user's line, as (code, instruction): cheap to take, worded only when an error needs it."""
-    frame = sys._getframe(2)
-    code = frame.f_code
-    if id(code) in _USER:
-        return code, frame.f_lasti
-    return _find(frame)
-
-
-def _find(frame: Any) -> Any:
-    if frame.f_globals.get("__name__", "").startswith(_HERE):
-        frame = user_frame(3)
-        if frame is None:
-            return None
-    elif len(_USER) < 10_000:
-        _USER[id(frame.f_code)] = frame.f_code
-    return frame.f_code, frame.f_lasti
+    frame: Any = sys._getframe(depth)
+    while frame is not None:
+        code = frame.f_code
+        key = id(code)
+        if key in _USER:
+            return code, frame.f_lasti
+        if key not in _OWN:
+            own = frame.f_globals.get("__name__", "").startswith(_HERE)
+            known = _OWN if own else _USER
+            if len(known) < 10_000:
+                known[key] = code
+            if not own:
+                return code, frame.f_lasti
+        frame = frame.f_back
+    return None
 
 
 def constant(value: Any, dtype: Any) -> Any:
@@ -72,54 +73,67 @@ def bind(op: Op, args: tuple[Any, ...]) -> Any:
     """Apply `op` to tensors (and attributes): compute on the arrays, record on the tape if a gradient is wanted."""
     if op.d is not None:
         args = _promoted(op, args)
-    many = op.nargs < 0
-    operands: Any = args[0] if many else args[: op.nargs]
-    arrays = [x._a if isinstance(x, Tensor) else x for x in operands]
-    saved = (tuple(arrays), *args[1:]) if many else (*arrays, *args[op.nargs :])
-    if op.view and type(arrays[0]) is not ndarray:
-        saved = (operands[0]._array(), *saved[1:])
+    n = op.nargs
+    if n == 1:
+        x = args[0]
+        a = x._array() if op.view else x._a
+        edge = x._node
+        edges: Any = (edge,)
+        tracked = edge is not None
+        saved = (a,) if len(args) == 1 else (a, *args[1:])
+    else:
+        operands = args[0] if n < 0 else args[:n]
+        arrays = []
+        edges = []
+        tracked = False
+        for x in operands:
+            if isinstance(x, Tensor):
+                arrays.append(x._a)
+                edge = x._node
+                edges.append(edge)
+                if edge is not None:
+                    tracked = True
+            else:
+                arrays.append(x)
+                edges.append(None)
+        saved = (tuple(arrays), *args[1:]) if n < 0 else (*arrays, *args[n:])
     try:
         out = op.forward(*saved)
     except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
         raise worded(op, args, error) from None
-    node = None
-    if mode.grad and op.differentiable:
-        edges = tuple([x._node if isinstance(x, Tensor) else None for x in operands])
-        if edges.count(None) != len(edges):
-            node = _record(op, args, saved, out, edges)
+    node = _record(op, args, saved, out, edges) if tracked and mode.grad and op.differentiable else None
     if op.outputs != 1:
         return _several(op, out, node)
     result = new_tensor(Tensor)
     result._a = out
     result._node = node
     if op.view:
-        link_view(op, operands[0], result, args)
+        link_view(op, args[0], result, args)
     return result
 
 
 def _record(op: Op, args: Any, saved: Any, out: Any, edges: Any) -> Node:
     n = op.nargs
-    if n < 0:
-        if not op.reads:
+    if not op.keeps_all:  # keep no tensor alive whose values the rules do not read
+        if n < 0:
             specs = tuple([Spec(a.shape, dtype_of(a)) for a in saved[0]])
             args = saved = (specs, *args[1:])
-    elif len(op.reads) < n:  # keep no tensor alive whose values the rules do not read
-        kept = [i in op.reads for i in range(n)]
-        specs = tuple([Spec(saved[i].shape, dtype_of(saved[i])) if i in op.sizes else None for i in range(n)])
-        args = (*[a if k else s for a, k, s in zip(args, kept, specs)], *args[n:])
-        saved = (*[a if k else s for a, k, s in zip(saved, kept, specs)], *saved[n:])
-    if _is_complex(out):
+        elif n == 1 and not op.reads:
+            a = saved[0]
+            args = saved = (Spec(a.shape, FROM_NUMPY[a.dtype]) if op.sizes else None, *args[1:])
+        else:
+            specs = tuple([Spec(saved[i].shape, dtype_of(saved[i])) if i in op.sizes else None for i in range(n)])
+            args = (*[a if i in op.reads else specs[i] for i, a in enumerate(args[:n])], *args[n:])
+            saved = (*[a if i in op.reads else specs[i] for i, a in enumerate(saved[:n])], *saved[n:])
+    if op.outputs != 1:
+        shape: Any = [(o.shape, o.dtype) for o in out]
+        complex_ = any(o.dtype.kind == "c" for o in out)
+    else:
+        shape = out.shape
+        complex_ = out.dtype.kind == "c"
+    if complex_:
         clock.complex = True
-    frame = user_frame(2)
-    shape = out.shape if op.outputs == 1 else [(o.shape, o.dtype) for o in out]
-    spot = None if frame is None else (frame.f_code, frame.f_lasti)
-    return Node(op, args, saved, out if op.reads_y else None, edges, shape, spot)
-
-
-def _is_complex(out: Any) -> bool:
-    if isinstance(out, (list, tuple)):
-        return any(o.dtype.kind == "c" for o in out)
-    return out.dtype.kind == "c"  # type: ignore[no-any-return]
+    return Node(op, args, saved, out if op.reads_y else None, tuple(edges), shape, where(3))
 
 
 def _several(op: Op, out: Any, node: Node | None) -> list[Tensor]:
@@ -235,7 +249,10 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
         a = x._a
         if floats and FROM_NUMPY[a.dtype].category <= INT:
             return bind(op, (x,))  # type: ignore[no-any-return]
-        out = f(a)
+        try:
+            out = f(a)
+        except (ValueError, TypeError) as error:
+            raise worded(op, (x,), error) from None
         r = new_tensor(Tensor)
         r._a = out
         n = x._node
@@ -254,6 +271,33 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
             node.g = node.extra = None
         else:
             r._node = None
+        return r
+
+    return call
+
+
+def direct(op: Op) -> Callable[..., Tensor]:
+    """The eager function of a structured record with one tensor and one result, which is no view: (x, *attributes)."""
+    f, keep = op.forward, op.differentiable
+
+    def call(x: Tensor, *attrs: Any) -> Tensor:
+        a = x._a
+        n = x._node
+        try:
+            out = f(a, *attrs)
+        except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
+            raise worded(op, (x, *attrs), error) from None
+        r = new_tensor(Tensor)
+        r._a = out
+        r._node = None
+        if n is not None and keep and mode.grad:
+            if op.reads:
+                args, saved = (x, *attrs), (a, *attrs)
+            else:
+                args = saved = (Spec(a.shape, FROM_NUMPY[a.dtype]), *attrs)
+            if a.dtype.kind == "c":
+                clock.complex = True
+            r._node = Node(op, args, saved, out if op.reads_y else None, (n,), out.shape, where())
         return r
 
     return call
@@ -282,7 +326,7 @@ def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
                 return other(op, x, y)
         try:
             out = f(a, b)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise worded(op, (x, y), error) from None
         r = new_tensor(Tensor)
         r._a = out
@@ -337,4 +381,6 @@ def reverse(op: Op) -> Callable[[Tensor, Any], Tensor]:
     return call
 
 
-__all__ = ["BOOL", "bind", "binary", "cast", "constant", "promote_types", "reverse", "unary", "where"]
+Tensor._apply = lambda self, op, args: bind(op, args)  # type: ignore[method-assign]
+
+__all__ = ["BOOL", "bind", "binary", "cast", "constant", "direct", "promote_types", "reverse", "unary", "where"]

@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from types import CodeType, FrameType
-
-_PACKAGE = __name__.rpartition(".")[0]
-
-
-def user_frame(depth: int = 1) -> FrameType | None:
-    """The innermost frame outside this package, counted from `depth` frames above the caller."""
-    frame: FrameType | None = sys._getframe(depth + 1)
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name != _PACKAGE and not name.startswith(_PACKAGE + "."):
-            return frame
-        frame = frame.f_back
-    return None
-
+from types import CodeType
 
 def place(where: tuple[CodeType, int] | None) -> str:
     """`file.py:12` for a recorded (code, instruction) pair; 'an unknown line' without one."""

@@ -1,6 +1,9 @@
 """PyTorch's CPU random numbers: the same values from the same seed, as ndarrays.
 
-Every sampling function takes a `Generator` first and leaves it in the state in which torch's would be.
+Every sampling function takes a `Generator` first and leaves it in the state in which torch's would be. The
+values are those of PyTorch's x86 builds, bit for bit, with two exceptions: on Intel processors PyTorch
+draws `bernoulli_(p)` and dropout from the MKL library, where these follow its other processors; and
+`multinomial` without replacement orders equal quotients by index, an order that PyTorch leaves open.
 """
 
 from __future__ import annotations

@@ -25,16 +25,7 @@ new_tensor: Callable[[type[Any]], Any] = object.__new__
 ndarray = np.ndarray
 
 
-class TensorType(type):
-    """Calling `Tensor(...)` is the legacy constructor; results of operations are made without it."""
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Tensor:
-            return _legacy(args, kwargs)
-        return super().__call__(*args, **kwargs)
-
-
-class Tensor(Carrier, metaclass=TensorType):
+class Tensor(Carrier):
     """An n-dimensional array that remembers how it was made.
 
     >>> import chainrule as cr
@@ -60,6 +51,10 @@ class Tensor(Carrier, metaclass=TensorType):
     if TYPE_CHECKING:  # methods are attached from the records and from functional/
         def __getattr__(self, name: str) -> Any: ...
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """The legacy constructor; results of operations are made without it (`new_tensor`)."""
+        return _legacy(args, kwargs)
+
     @classmethod
     def _wrap(cls, array: Any, requires_grad: bool = False) -> Tensor:
         t: Tensor = new_tensor(cls)
@@ -68,11 +63,6 @@ class Tensor(Carrier, metaclass=TensorType):
         if requires_grad:
             t._node = AccumulateGrad(t)
         return t
-
-    def _apply(self, op: Op, args: tuple[Any, ...]) -> Any:
-        from .dispatch import bind
-
-        return bind(op, args)
 
     def _array(self) -> np.ndarray[Any, Any]:
         """The storage as an array that can be shared and written (see NOTE [Storage])."""

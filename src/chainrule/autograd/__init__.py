@@ -1,0 +1,47 @@
+"""Automatic differentiation: the tape, reverse mode, custom functions, checks.
+
+The names are loaded on first use: Tensor needs the tape of this package, and most of the rest needs Tensor.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .._missing import module_getattr
+
+if TYPE_CHECKING:
+    from . import function as function, functional as functional, graph as graph
+    from .anomaly import (
+        detect_anomaly as detect_anomaly,
+        is_anomaly_enabled as is_anomaly_enabled,
+        set_detect_anomaly as set_detect_anomaly,
+    )
+    from .check import gradcheck as gradcheck, gradgradcheck as gradgradcheck
+    from .engine import backward as backward, grad as grad
+    from .function import Function as Function
+    from .mode import (
+        enable_grad as enable_grad,
+        inference_mode as inference_mode,
+        no_grad as no_grad,
+        set_grad_enabled as set_grad_enabled,
+    )
+    from .variable import Variable as Variable
+else:
+    _HOMES = {
+        "backward": "engine", "grad": "engine", "Function": "function", "Variable": "variable",
+        "detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly", "is_anomaly_enabled": "anomaly",
+        "gradcheck": "check", "gradgradcheck": "check", "no_grad": "mode", "enable_grad": "mode",
+        "set_grad_enabled": "mode", "inference_mode": "mode",
+    }  # fmt: skip
+    _missing = module_getattr(__name__)
+
+    def __getattr__(name: str) -> Any:
+        home = _HOMES.get(name)
+        if home is None:
+            return _missing(name)
+        value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_HOMES})

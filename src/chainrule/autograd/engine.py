@@ -229,7 +229,8 @@ def _deposit(node: Any, g: Any, heap: list[tuple[int, Node]]) -> None:
     if parent.g is None:
         parent.g = {}
         heappush(heap, (-parent.seq, parent))
-    parent.g[node.index] = g
+    before = parent.g.get(node.index)
+    parent.g[node.index] = g if before is None else before + g
 
 
 def _results(node: Node, g: Any, create: bool, wanted: set[Node] | None) -> Any:
@@ -260,6 +261,8 @@ def _missing(g: dict[int, Any], i: int, kind: tuple[Any, Any], create: bool) -> 
     """The cotangent of output i of several: zeros where none arrived, None for outputs that are not floating."""
     if i in g:
         return g[i]
+    if kind is None:
+        return None
     shape, dtype = kind
     if FROM_NUMPY[dtype].category < FLOAT:
         return None

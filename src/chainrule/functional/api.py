@@ -60,7 +60,7 @@ def in_place_of(function: Callable[..., Any]) -> Callable[..., Tensor]:
     return changed
 
 
-def unary_function(op: Op, *aliases: str, in_place: bool = True) -> Callable[..., Tensor]:
+def unary_function(op: Op, *aliases: str, in_place: bool = True, methods: bool = True) -> Callable[..., Tensor]:
     """torch.<op>(input, *, out=None), Tensor.<op>() and Tensor.<op>_() of a one-argument elementwise record."""
     fast = unary(op)
 
@@ -71,14 +71,14 @@ def unary_function(op: Op, *aliases: str, in_place: bool = True) -> Callable[...
         return result if out is None else write(out, result)
 
     _finish(function, op, ("input",))
-    for name in (op.name, *aliases):
+    for name in (op.name, *aliases) if methods else ():
         setattr(Tensor, name, fast)
         if in_place:
             setattr(Tensor, name + "_", inplace(op))
     return function
 
 
-def binary_function(op: Op, *aliases: str, in_place: bool = True) -> Callable[..., Tensor]:
+def binary_function(op: Op, *aliases: str, in_place: bool = True, methods: bool = True) -> Callable[..., Tensor]:
     """torch.<op>(input, other, *, out=None) and the methods of a two-argument elementwise record."""
     fast = binary(op)
 
@@ -99,7 +99,7 @@ def binary_function(op: Op, *aliases: str, in_place: bool = True) -> Callable[..
         return function(self, other)
 
     _finish(function, op, ("input", "other"))
-    for name in (op.name, *aliases):
+    for name in (op.name, *aliases) if methods else ():
         setattr(Tensor, name, method_)
         if in_place:
             setattr(Tensor, name + "_", inplace(op))

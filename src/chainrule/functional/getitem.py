@@ -30,7 +30,7 @@ ndarray = np.ndarray
 
 
 def view_at(x: Tensor, key: Key, op: Op) -> Tensor:
-    """The view x[key] for a basic key, recorded as `op` (select or slice)."""
+    """The view x[key] for a basic key, recorded as `op` (pick or part)."""
     a = x._a
     if type(a) is not ndarray:
         a = x._array()
@@ -80,12 +80,12 @@ def _worded(error: IndexError, a: Any, key: Key) -> IndexError:
 def getitem(self: Tensor, key: Any) -> Tensor:
     """x[key]: a view for ints, slices, None and Ellipsis; a copy for index tensors, lists and masks."""
     if type(key) is int:
-        return view_at(self, (key,), ops.select)
+        return view_at(self, (key,), ops.pick)
     basic, indices = _plan(self, key)
     if not indices:
-        op = ops.select if basic and all(type(k) is int for k in basic) else ops.slice
+        op = ops.pick if basic and all(type(k) is int for k in basic) else ops.part
         return view_at(self, basic, op)
-    part = self if basic is None else view_at(self, basic, ops.slice)
+    part = self if basic is None else view_at(self, basic, ops.part)
     advanced, ix = _joined(part, indices)
     return bind(ops.index, (part, ix, advanced))  # type: ignore[no-any-return]
 
@@ -98,7 +98,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     if not indices:
         _set_basic(self, basic, value, tracked)
         return
-    part = self if basic is None else view_at(self, basic, ops.slice)
+    part = self if basic is None else view_at(self, basic, ops.part)
     advanced, ix = _joined(part, indices)
     write_at(part, ix, as_value(part, value), advanced, False)
 
@@ -106,7 +106,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
 def _set_basic(x: Tensor, key: Any, value: Any, tracked: bool) -> None:
     a = x._array()
     if tracked:
-        part = view_at(x, key, ops.slice)
+        part = view_at(x, key, ops.part)
         v = _squeezed(as_value(x, value), part)
         assign(part, expand(v, part._a.shape) if v._a.shape != part._a.shape else v, spot())
         return
@@ -116,7 +116,7 @@ def _set_basic(x: Tensor, key: Any, value: Any, tracked: bool) -> None:
     except IndexError as error:
         raise _worded(error, a, key) from None
     except ValueError:
-        part = view_at(x, key, ops.slice)
+        part = view_at(x, key, ops.part)
         v = _squeezed(as_value(x, value), part)
         part._a[...] = expand(v, part._a.shape)._a
     touch(x, spot())

@@ -1,4 +1,4 @@
-"""Named indexing: parts of a tensor along a dimension, by mask or by flat position, read and written."""
+"""Named indexing: slices along a dimension and elements by flat position, read and written."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import bind, cast
-from ..dispatch import where as spot
-from ..inplace import require_writable
+from ..dispatch import bind
 from ..ops import index as ops
 from ..ops.index import INDEX
-from ..ops.movement import expand, reshape, view_scatter
-from ..ops.rearrange import diagonal
+from ..ops.movement import reshape
 from ..tensor import Tensor
-from ..types import BOOL, FLOAT, FROM_NUMPY, broadcast_shapes, dtype_of, int64, wrap_dim
+from ..types import FLOAT, FROM_NUMPY, dtype_of, wrap_dim
 from .api import method, tensor_argument, write
-from .getitem import ALL, Key, _joined, _plan, as_value, view_at, write_at
+from .getitem import ALL, Key, _joined, _plan, as_value, write_at
 
 _KIND = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "bool": "Bool", "float16": "Half",
          "bfloat16": "BFloat16", "complex64": "ComplexFloat", "complex128": "ComplexDouble", "uint8": "Byte",
@@ -220,142 +217,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return reshape(bind(ops.index_put, (flat, at, values, (INDEX,), bool(accumulate))), input._a.shape)  # type: ignore[no-any-return]
 
 
-# ----- masks
-
-
-def _require_mask(name: str, mask: Tensor) -> None:
-    tensor_argument(name, mask, 2, "mask")
-    if mask._a.dtype != np.bool_:
-        raise RuntimeError(f"{name} only supports boolean masks, but got mask with dtype {dtype_of(mask._a)}")
-
-
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """`input` with `value` where `mask` is True; the two broadcast.
-
-    >>> import chainrule as cr
-    >>> cr.masked_fill(cr.tensor([1.0, 2.0]), cr.tensor([True, False]), 0.0)
-    tensor([0., 2.])
-    """
-    tensor_argument("masked_fill", input)
-    _require_mask("masked_fill_", mask)
-    if isinstance(value, Tensor):
-        if value._a.ndim:
-            raise RuntimeError(
-                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-                f"{value._a.ndim} dimension(s)."
-            )
-        if FROM_NUMPY[value._a.dtype].category > FROM_NUMPY[input._a.dtype].category:
-            raise RuntimeError(f"value cannot be converted to type {dtype_of(input._a).name} without overflow")
-        value = cast(value, dtype_of(input._a))
-    else:
-        _convertible(input, value)
-    return bind(ops.masked_fill, (input, mask, value))  # type: ignore[no-any-return]
-
-
-def _convertible(x: Tensor, value: Any) -> None:
-    category = FROM_NUMPY[x._a.dtype].category
-    if isinstance(value, complex) and category <= FLOAT or (
-        isinstance(value, float) and category < FLOAT and value != int(value)
-    ):
-        raise RuntimeError(f"value cannot be converted to type {dtype_of(x._a).name} without overflow")
-
-
-def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The elements where `mask` is True, as one dimension; the two broadcast."""
-    tensor_argument("masked_select", input)
-    tensor_argument("masked_select", mask, 2, "mask")
-    if mask._a.dtype != np.bool_:
-        raise RuntimeError("masked_select: expected BoolTensor for mask")
-    shape = broadcast_shapes(input._a.shape, mask._a.shape) or (1,)
-    mask = Tensor._wrap(np.broadcast_to(mask._a, shape))
-    result = bind(ops.index, (expand(input, shape), mask, (INDEX,)))
-    return result if out is None else write(out, result)
-
-
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """`input` with the elements where `mask` is True replaced by the first ones of `source`, in order."""
-    tensor_argument("masked_scatter", input)
-    _require_mask("masked_scatter_", mask)
-    tensor_argument("masked_scatter", source, 3, "source")
-    if input._a.dtype != source._a.dtype:
-        raise RuntimeError(
-            f"masked_scatter: expected self and source to have same dtypes but got {kind(input)} and {kind(source)}"
-        )
-    shape = broadcast_shapes(input._a.shape, mask._a.shape)
-    full = Tensor._wrap(np.broadcast_to(mask._a, shape).reshape(shape or (1,)))
-    count = int(full._a.sum())
-    if count > source._a.size:
-        raise RuntimeError(
-            f"Number of elements of source < number of ones in mask (came: {source._a.size} elements for {count} ones)"
-        )
-    values = view_at(reshape(source, (source._a.size,)), (slice(0, count),), ops.slice)
-    x = reshape(expand(input, shape), shape or (1,))
-    return reshape(bind(ops.index_put, (x, full, values, (INDEX,), False)), shape)  # type: ignore[no-any-return]
-
-
-# ----- one dimension: select, slice, diagonal
-
-
-def _select_key(input: Tensor, dim: int, index: int) -> Key:
-    if not input._a.ndim:
-        raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    dim, index = wrap_dim(dim, input._a.ndim), int(index)
-    n = input._a.shape[dim]
-    if not -n <= index < n:
-        raise IndexError(
-            f"select(): index {index} out of range for tensor of size {list(input._a.shape)} at dimension {dim}"
-        )
-    return (*(ALL,) * dim, index)
-
-
-def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """The view of `input` at one position of `dim`, without that dimension."""
-    tensor_argument("select", input)
-    return view_at(input, _select_key(input, dim, index), ops.select)
-
-
-def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
-    """A copy of `input` with `src` at one position of `dim`."""
-    tensor_argument("select_scatter", input)
-    return _embed(input, src, ((ops.select, (_select_key(input, dim, index),)),))
-
-
-def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Tensor:
-    """A copy of `input` with `src` in the slice start:end:step of `dim`."""
-    tensor_argument("slice_scatter", input)
-    if step <= 0:
-        raise RuntimeError("slice step must be positive")
-    key = (*(ALL,) * wrap_dim(dim, input._a.ndim), slice(start, end, step))
-    return _embed(input, src, ((ops.slice, (key,)),))
-
-
-def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """A copy of `input` with `src` on the diagonal of dim1 and dim2."""
-    tensor_argument("diagonal_scatter", input)
-    n = input._a.ndim
-    return _embed(input, src, ((diagonal, (offset, wrap_dim(dim1, n), wrap_dim(dim2, n))),))
-
-
-def _embed(input: Tensor, src: Tensor, chain: Any) -> Tensor:
-    tensor_argument("scatter", src, 2, "src")
-    op, attrs = chain[0]
-    part = op.forward(input._array(), *attrs)
-    if part.shape != src._a.shape:
-        raise RuntimeError(
-            "expected src to have a size equal to the slice of self. "
-            f"src size = {list(src._a.shape)}, slice size = {list(part.shape)}"
-        )
-    return bind(view_scatter, (input, cast(src, dtype_of(input._a)), chain))  # type: ignore[no-any-return]
-
-
-__all__ = [
-    "diagonal_scatter", "index_add", "index_copy", "index_fill", "index_put", "index_select", "masked_fill",
-    "masked_scatter", "masked_select", "put", "select", "select_scatter", "slice_scatter", "take",
-]  # fmt: skip
-for _f in (index_add, index_copy, index_fill, masked_fill, masked_scatter, put):
+__all__ = ["index_add", "index_copy", "index_fill", "index_put", "index_select", "put", "take"]
+for _f in (index_add, index_copy, index_fill, put):
     method(_f, inplace_=True)
-for _f in (index_put, index_select, masked_select, select, select_scatter, slice_scatter, diagonal_scatter, take):
+for _f in (index_put, index_put_, index_select, take):
     method(_f)
-method(index_put_)

@@ -13,17 +13,10 @@ from ..errors import ShapeError
 from ..ops import movement as core
 from ..ops import view as ops
 from ..ops.rearrange import contiguous as contiguous_op
-from ..ops.record import structured
 from ..tensor import Tensor
 from ..types import DType, as_dtype, wrap_dim
 from ..types import broadcast_shapes as _broadcast
 from .api import method, tensor_argument
-
-unsafe_view = structured(
-    "unsafe_view", core.reshape.forward, vjp=core.reshape.vjp, shape=core.reshape.shape, tex="{0}",
-    samples=core.reshape.samples, bad=core.reshape.bad,
-)  # fmt: skip
-
 
 def sizes(args: Any, name: str = "size") -> tuple[int, ...]:
     """Sizes given as ints or as one sequence: f(2, 3), f((2, 3)), f(Size([2, 3]))."""
@@ -66,7 +59,7 @@ def _reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
             core.reshape.shape(x, shape)
             raise
         if out.base is not a and out.base is not a.base:  # NumPy had to copy
-            return bind(unsafe_view, (bind(contiguous_op, (x,)), shape))  # type: ignore[no-any-return]
+            return bind(core.unsafe_view, (bind(contiguous_op, (x,)), shape))  # type: ignore[no-any-return]
     return bind(core.reshape, (x, shape))  # type: ignore[no-any-return]
 
 
@@ -399,16 +392,11 @@ method(_expand, "expand")
 method(_permute, "permute")
 for _function in (
     view_as, reshape_as, ravel, flatten, transpose, swapaxes, swapdims, t, movedim, moveaxis, adjoint, expand_as,
-    broadcast_to, sum_to_size, squeeze, unsqueeze,
+    broadcast_to, sum_to_size, squeeze, unflatten, unsqueeze,
 ):  # fmt: skip
     method(_function)
 
 
-def _unflatten_method(self: Tensor, dim: int, sizes: Any) -> Tensor:
-    return unflatten(self, dim, sizes)
-
-
-method(_unflatten_method, "unflatten")
 for _name, _getter in {"T": _T, "mT": _mT, "H": _H, "mH": _mH}.items():
     setattr(Tensor, _name, property(_getter))
 

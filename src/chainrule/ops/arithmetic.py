@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..types import Shape, bool_
+from ..types import Shape, bool_, complex64, complex128
 from .exponential import log
 from .record import ADD, ATOM, MUL, NEG, POW, Bad, Carrier, Spec, broadcast_shape, elementwise
 from .rounding import floor, trunc
 from .select import where
+
+COMPLEX_DTYPES = {complex64, complex128, complex64.np, complex128.np}
 
 # ----- sums and products
 
@@ -147,7 +149,7 @@ def _pow_exponent(y: Any, a: Any, n: Any) -> Any:
         if a == 0:
             return where(n >= 0, 0.0, y * -math.inf)
         return y * (math.log(a) if a > 0 else math.nan)
-    zero = (a == 0) if isinstance(n, complex) or getattr(y, "dtype", None) in COMPLEX else (a == 0) & (n >= 0)
+    zero = (a == 0) if isinstance(n, complex) or getattr(y, "dtype", None) in COMPLEX_DTYPES else (a == 0) & (n >= 0)
     return where(zero, 0.0, y * log(a))
 
 
@@ -182,10 +184,6 @@ hypot = elementwise(
     "hypot", np.hypot, (lambda y, a, b: _per_length(y, a), lambda y, a, b: _per_length(y, b)),
     tex=r"\sqrt{{{0}^2 + {1}^2}}", lower="hypot", singular="a = b = 0: 0",
 )  # fmt: skip
-
-
-def _ldexp_exponent(y: Any, a: Any, n: Any) -> Any:
-    return y * math.log(2)
 
 
 # ----- whole numbers

@@ -128,7 +128,7 @@ conv_input = structured(
         lambda u, y, g, w, b, size, stride, pads, dilation, groups: _bias(u),
     ),
     samples=lambda rng: [
-        (rng.normal(size=(2, 6, 3, 6)), rng.normal(size=(6, 2, 3, 2)), rng.normal(size=4), (5, 6), *_ATTRIBUTES),
+        (rng.normal(size=(2, 6, 3, 5)), rng.normal(size=(6, 2, 3, 2)), rng.normal(size=4), (5, 6), *_ATTRIBUTES),
     ],
 )  # fmt: skip
 
@@ -141,7 +141,7 @@ conv_weight = structured(
         ),
         lambda u, y, x, g, kernel, stride, pads, dilation, groups: conv(x, u, None, stride, pads, dilation, groups),
     ),
-    samples=lambda rng: [(rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(2, 6, 3, 6)), (3, 2), *_ATTRIBUTES)],
+    samples=lambda rng: [(rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(2, 6, 3, 5)), (3, 2), *_ATTRIBUTES)],
 )  # fmt: skip
 
 # ----- sliding blocks as columns, and back

@@ -7,7 +7,6 @@ new first dimension, already broadcast against each other.
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import numpy as np
@@ -33,31 +32,32 @@ def _basic_shape(a: Spec, key: Key) -> Shape:
     return tuple(np.broadcast_to(np.zeros(()), a.shape)[key].shape)
 
 
-def _unslice(g: Any, shape: Shape, key: Key) -> Any:
+def _unpart(g: Any, shape: Shape, key: Key) -> Any:
     out = np.zeros(shape, g.dtype)
     out[key] = g
     return out
 
 
-def _slice_rule(g: Any, y: Any, a: Any, key: Key) -> Any:
-    return unslice(g, a.shape, key)
+def _part_rule(g: Any, y: Any, a: Any, key: Key) -> Any:
+    return unpart(g, a.shape, key)
 
 
-select = structured(
-    "select", basic, vjp=(_slice_rule,), shape=_basic_shape, view=True, tex="{0}_{{{1}}}",
+pick = structured(
+    "pick", basic, vjp=(_part_rule,), shape=_basic_shape, view=True, tex="{0}_{{{1}}}",
     samples=lambda rng: [(rng.normal(size=(3, 4)), (1,)), (rng.normal(size=(3,)), (-1,))],
-    bad=[Bad(lambda: (np.zeros((2, 3)), (5,)), IndexError, "out of bounds")],
+    bad=[Bad(lambda: (np.zeros((2, 3)), (5,)), IndexError, "out of bounds")], grad_name="SelectBackward0",
 )  # fmt: skip
-slice = structured(
-    "slice", basic, vjp=(_slice_rule,), shape=_basic_shape, view=True, tex="{0}_{{{1}}}",
+part = structured(
+    "part", basic, vjp=(_part_rule,), shape=_basic_shape, view=True, tex="{0}_{{{1}}}",
     samples=lambda rng: [
-        (rng.normal(size=(5, 4)), (builtins.slice(1, None, 2), 1)), (rng.normal(size=(3,)), (None, ..., builtins.slice(0, 2))),
+        (rng.normal(size=(5, 4)), (slice(1, None, 2), 1)), (rng.normal(size=(3,)), (None, ..., slice(0, 2))),
     ],
+    grad_name="SliceBackward0",
 )  # fmt: skip
-unslice = structured(
-    "unslice", _unslice, vjp=(lambda g, y, a, shape, key: slice(g, key),), shape=lambda a, shape, key: shape,
+unpart = structured(
+    "unpart", _unpart, vjp=(lambda g, y, a, shape, key: part(g, key),), shape=lambda a, shape, key: shape,
     tex=r"\text{{zeros with }} {0} \text{{ in a part}}",
-    samples=lambda rng: [(rng.normal(size=(2,)), (5,), (builtins.slice(1, None, 2),))],
+    samples=lambda rng: [(rng.normal(size=(2,)), (5,), (slice(1, None, 2),))],
 )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def _index_samples(rng: Any) -> list[Any]:
     return [
         (rng.normal(size=(3, 4)), np.array([0, 2, 0]), (INDEX,)),
         (rng.normal(size=(3, 4)), np.array([[0, 2], [1, 1]]), (INDEX, INDEX)),
-        (rng.normal(size=(2, 3, 4)), np.array([[1, 0]]), (builtins.slice(None), INDEX)),
+        (rng.normal(size=(2, 3, 4)), np.array([[1, 0]]), (slice(None), INDEX)),
     ]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..types import Shape
+from . import index
 from .record import Bad, Spec, structured
-from .view import slice_
 
 
 def _cat_shape(xs: Sequence[Spec], dim: int, sizes: tuple[int, ...]) -> Shape:
@@ -29,8 +29,9 @@ def _cat_shape(xs: Sequence[Spec], dim: int, sizes: tuple[int, ...]) -> Shape:
 def _cat_rule(g: Any, y: Any, xs: Any, dim: int, sizes: tuple[int, ...]) -> list[Any]:
     """The parts of g; a copied tuple of sizes, so that the joined values need not be kept."""
     out, start = [], 0
+    before = (slice(None),) * dim
     for n in sizes:
-        out.append(slice_(g, dim, start, start + n, 1))
+        out.append(index.part(g, (*before, slice(start, start + n))))
         start += n
     return out
 

@@ -116,6 +116,10 @@ reshape = structured(
     bad=[Bad(lambda: (np.zeros((2, 3)), (4, 2)), RuntimeError, "shape '[4, 2]' is invalid for input of size 6")],
 )  # fmt: skip
 
+unsafe_view = structured(
+    "unsafe_view", reshape.forward, vjp=reshape.vjp, shape=_reshape_shape, tex="{0}", samples=reshape.samples,
+)  # fmt: skip
+
 
 def _inverse(dims: Sequence[int]) -> tuple[int, ...]:
     out = [0] * len(dims)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..types import Shape
 from .record import Spec, structured
+from .resample import adaptive_bounds
 from .windows import Ints, offsets, output_size, pad_spatial
 
 
@@ -137,4 +138,39 @@ max_unpool = structured(
     vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None), grad_name="MaxUnpool2DBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 3)), np.array([[0, 4, 2], [3, 1, 0]]), (5,))],
     singular="indices that meet: only the last value is kept",
+)  # fmt: skip
+
+# ----- windows given by tables: adaptive and fractional max pooling
+
+
+def _table_max(a: Any, bounds: list[Any], widths: Ints) -> list[Any]:
+    """Largest values of windows from start to stop per dimension, at most widths[i] wide."""
+    d = len(bounds)
+    size = a.shape[a.ndim - d :]
+    flat = np.zeros((1,) * (2 * d), np.int64)  # (out…, kernel…), repeats of the first value fill short windows
+    for i, (first, stop) in enumerate(bounds):
+        at = first[:, None] + np.arange(widths[i])
+        at = np.where(at < stop[:, None], at, first[:, None])
+        flat = flat * size[i] + at.reshape(tuple(at.shape[j // d] if j % d == i else 1 for j in range(2 * d)))
+    out = flat.shape[:d]
+    flat = flat.reshape(*out, -1)
+    rows = a.reshape(*a.shape[: a.ndim - d], -1)
+    found = rows[..., flat]
+    which = np.argmax(found, axis=-1)
+    index = flat[(*np.indices(out, sparse=True), which)]
+    return [np.take_along_axis(found, which[..., None], -1)[..., 0], index]
+
+
+def _adaptive_max(a: Any, out: Ints) -> list[Any]:
+    size = a.shape[a.ndim - len(out) :]
+    bounds = [adaptive_bounds(n, m) for n, m in zip(size, out)]
+    return _table_max(a, bounds, tuple(int((stop - start).max(initial=1)) for start, stop in bounds))
+
+
+adaptive_max_pool = structured(
+    "adaptive_max_pool", _adaptive_max, outputs=2, tex=r"\max_{{\text{{window}}}} {0}",
+    shape=lambda a, out: [(*a.shape[: a.ndim - len(out)], *out)] * 2, dtype=lambda a, out: [a.dtype, "int64"],
+    vjp=(lambda g, y, a, out: pool_place(g[0], y[1], a.shape[a.ndim - len(out) :]),),
+    grad_name="AdaptiveMaxPool2DBackward0", samples=lambda rng: [(rng.normal(size=(2, 5, 7)), (3, 4))],
+    singular="equal values: the first in the window gets the whole cotangent",
 )  # fmt: skip

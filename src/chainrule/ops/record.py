@@ -70,7 +70,7 @@ class Op:
     """
 
     __slots__ = (
-        "attrs", "bad", "complex_pulls", "d", "domain", "dtype", "floats", "forward", "grad_name", "joint", "lower", "name", "nargs",
+        "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "dtype", "floats", "forward", "grad_name", "joint", "keeps_all", "lower", "name", "nargs",
         "needs", "nondiff", "outputs", "prec", "promote", "pulls", "reads", "reads_y", "samples", "shape", "singular",
         "sizes", "tex", "view", "vjp", "weak",
     )  # fmt: skip
@@ -83,6 +83,7 @@ class Op:
     pulls: tuple[Rule | None, ...]  # inferred: per argument the vjp
     complex_pulls: tuple[Rule | None, ...]  # inferred: the same for complex numbers
     reads: frozenset[int]  # inferred: the arguments whose values the rules read, which are saved for backward
+    keeps_all: bool  # inferred: the rules read every argument
     sizes: frozenset[int]  # inferred: the arguments of which they read only the shape
     reads_y: bool  # inferred: whether they read the result
 
@@ -90,6 +91,7 @@ class Op:
         self.name, self.forward = name, forward
         for key, value in facets.items():
             setattr(self, key, value)
+        self.differentiable = self.d is not None or self.vjp is not None
 
     def __call__(self, *args: Any) -> Any:
         for a in args[0] if self.nargs < 0 else args:
@@ -106,10 +108,6 @@ class Op:
             self._infer()
             return getattr(self, key)
         raise AttributeError(f"op {self.name} has no facet {key!r}")
-
-    @property
-    def differentiable(self) -> bool:
-        return self.d is not None or self.vjp is not None
 
     def _infer(self) -> None:
         rules = self.d if self.d is not None else self.vjp
@@ -130,13 +128,14 @@ class Op:
             reads |= {i for i, n in enumerate(inputs) if n in values}
             sizes |= {i for i, n in enumerate(inputs) if n in shapes}
         self.reads, self.sizes = frozenset(reads), frozenset(sizes - reads)
+        self.keeps_all = len(reads) == count
         self.pulls = self.complex_pulls = tuple(listed)
         if self.d is not None:
             self.pulls = tuple(_pull(p, self.nargs + len(self.attrs)) for p in listed)
             self.complex_pulls = tuple(_pull(_conjugate(p), 0) for p in listed)
 
 
-_INFERRED = frozenset({"complex_pulls", "joint", "needs", "pulls", "reads", "reads_y", "sizes"})
+_INFERRED = frozenset({"complex_pulls", "joint", "keeps_all", "needs", "pulls", "reads", "reads_y", "sizes"})
 
 
 def _parameters(rule: Rule) -> tuple[str, ...]:

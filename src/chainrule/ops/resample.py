@@ -165,6 +165,20 @@ def antialias_taps(n: int, out: int, mode: str, scale: float | None, corners: bo
     return Taps(n, np.where(index < last, index, n), w / w.sum(0))
 
 
+@lru_cache(64)
+def neighbour_taps(n: int, size: int) -> Taps:
+    """Means over `size` neighbours, size // 2 of them before; what is missing at the ends counts as zeros."""
+    index = np.arange(n) + np.arange(-(size // 2), size - size // 2)[:, None]
+    index = np.where((index < 0) | (index >= n), n, index)
+    return Taps(n, index, np.full(index.shape, 1 / size))
+
+
+@lru_cache(64)
+def same_taps(n: int) -> Taps:
+    """The identity."""
+    return Taps(n, np.arange(n)[None], np.ones((1, n)))
+
+
 # ----- records
 
 

@@ -6,9 +6,89 @@ from typing import Any
 
 import numpy as np
 
-from .record import elementwise
+from .record import Carrier, elementwise
 
 where = elementwise(
     "where", np.where, (None, lambda y, c, a, b: c, lambda y, c, a, b: c == 0), nargs=3, promote=(1, 2),
     tex=r"[{0}]\,{1} + [\lnot {0}]\,{2}", lower="select", domain=((-1.0, 1.0), (-3.0, 3.0), (-3.0, 3.0)),
 )  # fmt: skip
+
+# two constants alone would not know their dtype: it is that of `like`
+either = elementwise(
+    "either", lambda c, like, yes, no: np.where(c, like.dtype.type(yes), like.dtype.type(no)), nargs=2, promote=(1,),
+    attrs={"yes": 1.0, "no": 0.0}, tex=r"[{0}]\,{2} + [\lnot {0}]\,{3}", lower="select",
+    nondiff="it is a derivative: constant between its jumps",
+)  # fmt: skip
+
+
+def _tie_share(a: Any, b: Any) -> Any:
+    above = (a >= b) | (a != a) | (b != b)
+    return above.astype(a.dtype) - (a == b) * a.dtype.type(0.5)
+
+
+tie_share = elementwise(
+    "tie_share", _tie_share, nargs=2, tex=r"[{0} \ge {1}]", lower="select(a == b, 0.5, select(a < b, 0, 1))",
+    nondiff="it is a derivative: constant between its jumps",
+)  # fmt: skip
+
+_TIE = "at a tie each gets half"
+maximum = elementwise(
+    "maximum", np.maximum, (lambda y, a, b: tie_share(a, b), lambda y, a, b: tie_share(b, a)), tex=r"\max({0}, {1})",
+    lower="maximum", singular=_TIE,
+)  # fmt: skip
+minimum = elementwise(
+    "minimum", np.minimum, (lambda y, a, b: tie_share(b, a), lambda y, a, b: tie_share(a, b)), tex=r"\min({0}, {1})",
+    lower="minimum", singular=_TIE,
+)  # fmt: skip
+
+_FIRST = "at a tie the first gets all"
+fmax = elementwise(
+    "fmax", np.fmax, (lambda y, a, b: (a >= b) | (b != b), lambda y, a, b: ~((a >= b) | (b != b))),
+    tex=r"\max({0}, {1})", lower="maxnum", singular=_FIRST,
+)  # fmt: skip
+fmin = elementwise(
+    "fmin", np.fmin, (lambda y, a, b: (a <= b) | (b != b), lambda y, a, b: ~((a <= b) | (b != b))),
+    tex=r"\min({0}, {1})", lower="minnum", singular=_FIRST,
+)  # fmt: skip
+
+
+def _bound_name(base: str) -> Any:
+    return lambda args: base + ("1" if len(args) > 1 and isinstance(args[1], Carrier) else "0")
+
+
+_EDGE = "on the bound the derivative is 1"
+clamp_min = elementwise(
+    "clamp_min", np.maximum, (lambda y, a, b: a >= b, lambda y, a, b: a < b), tex=r"\max({0}, {1})", lower="maximum",
+    singular=_EDGE, grad_name=_bound_name("ClampMinBackward"),
+)  # fmt: skip
+clamp_max = elementwise(
+    "clamp_max", np.minimum, (lambda y, a, b: a <= b, lambda y, a, b: a > b), tex=r"\min({0}, {1})", lower="minimum",
+    singular=_EDGE, grad_name=_bound_name("ClampMaxBackward"),
+)  # fmt: skip
+clamp = elementwise(
+    "clamp", lambda a, low, high: np.minimum(np.maximum(a, low), high),
+    (lambda y, a, low, high: (a >= low) & (a <= high), lambda y, a, low, high: (low < high) & (a < low),
+     lambda y, a, low, high: (a > high) | (high < low)),
+    tex=r"\operatorname{{clamp}}({0}, {1}, {2})", lower="minimum(maximum(a, low), high)",
+    domain=((-3.0, 3.0), (-2.0, -0.5), (0.5, 2.0)), singular=_EDGE,
+    grad_name=lambda args: "ClampBackward0" if any(isinstance(a, Carrier) for a in args[1:]) else "ClampBackward1",
+)  # fmt: skip
+
+nan_to_num = elementwise(
+    "nan_to_num", lambda a, nan, high, low: _replaced(a, nan, high, low),
+    lambda y, a, nan, high, low: (a == a) & (abs(a) != float("inf")),
+    attrs={"nan": 0.0, "posinf": 3e38, "neginf": -3e38}, tex=r"\operatorname{{finite}}({0})",
+    lower="select(a != a, nan, minimum(maximum(a, low), high))",
+)  # fmt: skip
+
+
+def _replaced(a: Any, nan: float, high: float, low: float) -> Any:
+    if a.dtype.kind not in "fcV":
+        return a.copy()
+    if a.dtype.kind == "c":
+        out = np.empty_like(a)
+        out.real, out.imag = _replaced(a.real, nan, high, low), _replaced(a.imag, nan, high, low)
+        return out
+    kind = a.dtype.type
+    out = np.where(a == np.inf, kind(high), np.where(a == -np.inf, kind(low), a))
+    return np.where(a != a, kind(nan), out)

@@ -45,9 +45,9 @@ def _sinc(a: Any) -> Any:
 def _sinc_rule(y: Any, a: Any) -> Any:
     """(cos t - sin t / t)/a with t = πa; near 0, where that cancels, its series."""
     t = math.pi * a
-    near = (t < 0.05) & (t > -0.05) if not _complex(a) else a == 0
+    near = (t < 0.5) & (t > -0.5) if not _complex(a) else a == 0
     s = t * t
-    series = -math.pi * t / 3 * (1 - s / 10 * (1 - s / 28 * (1 - s / 54)))
+    series = -math.pi * t / 3 * (1 - s / 10 * (1 - s / 28 * (1 - s / 54 * (1 - s / 88 * (1 - s / 130)))))
     safe = where(near, 1.0, a)
     return where(near, series, (cos(t) - y) / safe)
 

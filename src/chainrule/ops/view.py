@@ -46,39 +46,7 @@ squeeze = structured(
     samples=lambda rng: [(rng.normal(size=(2, 1, 3)), (1,)), (rng.normal(size=(1, 2)), ())],
 )  # fmt: skip
 
-# ----- parts
-
-
-def _select(a: Any, dim: int, index: int) -> Any:
-    return a[(slice(None),) * dim + (index, ...)]
-
-
-def _select_shape(a: Spec, dim: int, index: int) -> Shape:
-    if not -a.shape[dim] <= index < a.shape[dim]:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(a.shape)} at dimension {dim}")
-    return a.shape[:dim] + a.shape[dim + 1 :]
-
-
-select = structured(
-    "select", _select, vjp=(lambda g, y, a, dim, index: embed(g, a.shape, ((select, (dim, index)),)),),
-    shape=_select_shape, view=True, tex="{0}_{{i}}", samples=lambda rng: [(rng.normal(size=(2, 3)), 1, 2)],
-    bad=[Bad(lambda: (np.zeros((2, 3)), 1, 3), IndexError, "index 3 out of range")],
-)  # fmt: skip
-
-
-def _slice(a: Any, dim: int, start: int, stop: int, step: int) -> Any:
-    return a[(slice(None),) * dim + (slice(start, stop, step),)]
-
-
-def _slice_shape(a: Spec, dim: int, start: int, stop: int, step: int) -> Shape:
-    return (*a.shape[:dim], len(range(a.shape[dim])[start:stop:step]), *a.shape[dim + 1 :])
-
-
-slice_ = structured(
-    "slice", _slice,
-    vjp=(lambda g, y, a, dim, start, stop, step: embed(g, a.shape, ((slice_, (dim, start, stop, step)),)),),
-    shape=_slice_shape, view=True, tex="{0}", samples=lambda rng: [(rng.normal(size=(2, 5)), 1, 1, 5, 2)],
-)  # fmt: skip
+# ----- parts (select and slice are in index)
 
 
 def _diagonal(a: Any, offset: int, dim1: int, dim2: int) -> Any:
@@ -120,9 +88,9 @@ def _unfold_shape(a: Spec, dim: int, size: int, step: int) -> Shape:
 
 
 unfold = structured(
-    "unfold", _unfold, vjp=(lambda g, y, a, dim, size, step: fold_back(g, a.shape, dim, size, step),),
+    "sliding", _unfold, vjp=(lambda g, y, a, dim, size, step: fold_back(g, a.shape, dim, size, step),),
     shape=_unfold_shape, view=True, tex=r"\operatorname{{unfold}}({0})",
-    samples=lambda rng: [(rng.normal(size=(2, 7)), 1, 3, 2)],
+    samples=lambda rng: [(rng.normal(size=(2, 7)), 1, 3, 2)], grad_name="UnfoldBackward0",
     bad=[Bad(lambda: (np.zeros((2, 3)), 1, 4, 1), RuntimeError, "maximum size for tensor at dimension 1 is 3")],
 )  # fmt: skip
 

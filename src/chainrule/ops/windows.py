@@ -58,7 +58,7 @@ def scatter_windows(cols: Any, shape: Sequence[int], out: Ints, stride: Ints, pa
     """The adjoint of `windows`: cols (…, *kernel, *out) added up into an array of `shape` (spatial sizes, unpadded)."""
     d = len(out)
     lead, kernel = cols.shape[: cols.ndim - 2 * d], cols.shape[cols.ndim - 2 * d : cols.ndim - d]
-    whole = np.zeros((*lead, *(n + lo + hi for n, (lo, hi) in zip(shape, pads))), cols.dtype)
+    whole = np.zeros((*lead, *(n + lo + max(hi, 0) for n, (lo, hi) in zip(shape, pads))), cols.dtype)
     for at, place in offsets(kernel, out, stride, dilation):
         whole[place] += cols[(slice(None),) * len(lead) + at]
     if not any(lo or hi for lo, hi in pads):

@@ -1,0 +1,1 @@
+"""Benchmarks: one file per claim, the peers measured in the same run."""

@@ -1,0 +1,137 @@
+"""Dropout and its relatives; the masks are PyTorch's own for the same seed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ... import random
+from ...functional.api import tensor_argument
+from ...tensor import Tensor
+
+
+def _probability(p: float) -> None:
+    if p < 0.0 or p > 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def _mask(shape: Any, p: float, dtype: Any) -> Tensor:
+    """0 with probability p, else 1 / (1 - p)."""
+    if p == 1:
+        return Tensor._wrap(np.zeros(shape, dtype))
+    return Tensor._wrap(random.dropout_mask(random.default_generator, shape, p, dtype))
+
+
+def _feature_shape(x: Tensor) -> tuple[int, ...]:
+    """One value per sample and channel."""
+    shape = x._a.shape
+    if len(shape) < 2:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    return (*shape[:2], *(1,) * (len(shape) - 2))
+
+
+def _finish(x: Tensor, y: Tensor, inplace: bool) -> Tensor:
+    return x.copy_(y) if inplace else y
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """x with each value zeroed with probability p and the others scaled by 1 / (1 - p); x itself when not training.
+
+    Raises ValueError for p outside [0, 1].
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.dropout(cr.ones(3), training=False)
+    tensor([1., 1., 1.])
+    """
+    tensor_argument("dropout", input)
+    _probability(p)
+    if not training or p == 0 or not input._a.size:
+        return input if inplace or not training else input * 1
+    mask = _mask(input._a.shape, p, input._a.dtype)
+    return input.mul_(mask) if inplace else input * mask  # type: ignore[no-any-return]
+
+
+def _channels(x: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+    _probability(p)
+    if not training or p == 0 or not x._a.size:
+        return x
+    mask = _mask(_feature_shape(x), p, x._a.dtype)
+    return x.mul_(mask) if inplace else x * mask  # type: ignore[no-any-return]
+
+
+def _feature_dropout(d: int) -> Callable[..., Tensor]:
+    name = f"dropout{d}d"
+
+    def function(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        tensor_argument(name, input)
+        _probability(p)
+        rank = input._a.ndim
+        if rank not in (d + 1, d + 2):
+            warnings.warn(
+                f"{name}: Received a {rank}-D input to {name}, which is deprecated and will result in an error in a "
+                f"future release. To retain the behavior and silence this warning, please use dropout instead. Note "
+                f"that {name} exists to provide channel-wise dropout on inputs with {d} spatial dimensions, a channel "
+                f"dimension, and an optional batch dimension (i.e. {d + 1}D or {d + 2}D inputs).",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
+        if d == 2 and rank == 3:
+            warnings.warn(
+                "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
+                "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will "
+                "change in a future release to interpret the input as one without a batch dimension, i.e. shape "
+                "(C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
+        if rank == d + 1 and d != 2:
+            return _channels(input.unsqueeze(0), p, training, inplace).squeeze(0)  # type: ignore[no-any-return]
+        return _channels(input, p, training, inplace)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""Dropout of whole channels of (N, C, …{d} dimensions) at a time.
+
+    Raises ValueError for p outside [0, 1].
+    """
+    return function
+
+
+dropout1d, dropout2d, dropout3d = map(_feature_dropout, (1, 2, 3))
+
+_NEGATIVE_SATURATION = -1.7580993408473766  # SELU's limit for x -> -inf
+
+
+def _alpha(x: Tensor, p: float, training: bool, inplace: bool, shape: Any) -> Tensor:
+    _probability(p)
+    if not training or p == 0 or not x._a.size:
+        return x
+    if p == 1:
+        return _finish(x, x * 0, inplace)
+    kept = random.bernoulli(random.default_generator, 1 - p, shape, x._a.dtype)
+    a = 1 / np.sqrt((_NEGATIVE_SATURATION**2 * p + 1) * (1 - p))
+    shift = ((1 - kept) * _NEGATIVE_SATURATION * a - _NEGATIVE_SATURATION * a * p).astype(x._a.dtype)
+    scale = (kept * a).astype(x._a.dtype)
+    return _finish(x, x * Tensor._wrap(scale) + Tensor._wrap(shift), inplace)
+
+
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """Dropout to SELU's negative limit that keeps mean and variance.
+
+    Raises ValueError for p outside [0, 1].
+    """
+    tensor_argument("alpha_dropout", input)
+    return _alpha(input, p, training, inplace, input._a.shape)
+
+
+def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """alpha_dropout of whole channels at a time.
+
+    Raises ValueError for p outside [0, 1].
+    """
+    tensor_argument("feature_alpha_dropout", input)
+    shape = input._a.shape if not training or p == 0 else _feature_shape(input)
+    return _alpha(input, p, training, inplace, shape)
+
+
+__all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]

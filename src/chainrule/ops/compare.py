@@ -1,0 +1,62 @@
+"""Comparisons, tests of numbers, and logic: results are true or false, so there is no derivative."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .record import ATOM, Op, Rule, elementwise
+
+_WHY = "it answers true or false"
+
+
+def _compare(name: str, forward: Rule, sign: str, lower: str) -> Op:
+    return elementwise(name, forward, nargs=2, dtype="bool", tex=f"[{{0}} {sign} {{1}}]", lower=lower, nondiff=_WHY)
+
+
+eq = _compare("eq", operator.eq, "=", "oeq")
+ne = _compare("ne", operator.ne, r"\ne", "une")
+lt = _compare("lt", operator.lt, "<", "olt")
+le = _compare("le", operator.le, r"\le", "ole")
+gt = _compare("gt", operator.gt, ">", "ogt")
+ge = _compare("ge", operator.ge, r"\ge", "oge")
+
+
+def _test(name: str, forward: Rule, lower: str) -> Op:
+    tex = rf"[{{0}} \text{{{{ is {name.removeprefix('is')}}}}}]"
+    return elementwise(name, forward, dtype="bool", prec=ATOM, tex=tex, lower=lower, nondiff=_WHY)
+
+
+def _infinite(sign: int) -> Rule:
+    return lambda a: (a == sign * np.inf) if a.dtype.kind not in "iub" else np.zeros(a.shape, bool)
+
+
+isnan = _test("isnan", lambda a: a != a, "une(a, a)")
+isfinite = _test("isfinite", np.isfinite, "olt(abs(a), inf)")
+isinf = _test("isinf", np.isinf, "oeq(abs(a), inf)")
+isposinf = _test("isposinf", _infinite(1), "oeq(a, inf)")
+isneginf = _test("isneginf", _infinite(-1), "oeq(a, -inf)")
+isreal = _test("isreal", lambda a: a.imag == 0 if a.dtype.kind == "c" else np.ones(a.shape, bool), "oeq(imag(a), 0)")
+
+
+def _close(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    with np.errstate(all="ignore"):
+        near = (a == b) | (np.isfinite(a - b) & (np.abs(a - b) <= atol + np.abs(rtol * b)))
+    return near | ((a != a) & (b != b)) if equal_nan else near
+
+
+isclose = elementwise(
+    "isclose", _close, nargs=2, attrs={"rtol": 1e-5, "atol": 1e-8, "equal_nan": False}, dtype="bool",
+    tex=r"[{0} \approx {1}]", lower="abs(a - b) <= atol + rtol * abs(b)", nondiff=_WHY,
+)  # fmt: skip
+
+# the arguments keep their own dtypes: only whether they are zero counts
+logical_not = elementwise(
+    "logical_not", np.logical_not, dtype="bool", promote=(), tex=r"\lnot {0}", lower="oeq(a, 0)", nondiff=_WHY
+)
+_LOGIC: dict[str, Any] = {"nargs": 2, "dtype": "bool", "nondiff": _WHY}
+logical_and = elementwise("logical_and", np.logical_and, tex=r"{0} \land {1}", lower="and(une(a, 0), une(b, 0))", **_LOGIC)
+logical_or = elementwise("logical_or", np.logical_or, tex=r"{0} \lor {1}", lower="or(une(a, 0), une(b, 0))", **_LOGIC)
+logical_xor = elementwise("logical_xor", np.logical_xor, tex=r"{0} \oplus {1}", lower="xor(une(a, 0), une(b, 0))", **_LOGIC)

@@ -1,0 +1,329 @@
+"""Losses: how far predictions are from targets; each is one record with its derivative in closed form.
+
+A reduction is "none", "mean" or "sum".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..types import Shape
+from .arithmetic import mul
+from .exponential import log, sigmoid
+from .movement import reshape
+from .nn import softmax, softmax_pull
+from .record import Bad, Op, Spec, structured
+from .reduce import sum
+from .select import where
+
+Rule = Callable[..., Any]
+
+
+def reduced(e: Any, reduction: str) -> Any:
+    """The values themselves, their mean or their sum."""
+    if reduction == "none":
+        return e
+    total = np.add.reduce(e, axis=None)
+    return total if reduction == "sum" else total / e.dtype.type(e.size) if e.size else total / total
+
+
+def _size(shape: Shape) -> int:
+    n = 1
+    for s in shape:
+        n *= s
+    return n
+
+
+def _loss_shape(a: Spec, b: Spec, reduction: str, *_: Any) -> Shape:
+    return a.shape if reduction == "none" else ()
+
+
+def pointwise_loss(
+    name: str, f: Rule, da: Rule, db: Rule | None, *, tex: str, grad_name: str = "", singular: str = "",
+    options: tuple[Any, ...] = (), samples: Rule | None = None,
+) -> Op:  # fmt: skip
+    """A loss of pairs: f(a, b, *options), its partial derivatives, and a reduction over all pairs."""
+
+    def forward(a: Any, b: Any, reduction: Any, *options: Any) -> Any:
+        return reduced(f(a, b, *options), reduction)
+
+    def share(g: Any, shape: Shape, reduction: str) -> Any:
+        return g / _size(shape) if reduction == "mean" else g
+
+    vjp = (
+        lambda g, y, a, b, reduction, *options: share(g, a.shape, reduction) * da(a, b, *options),
+        None if db is None else lambda g, y, a, b, reduction, *options: share(g, a.shape, reduction) * db(a, b, *options),
+    )
+    pairs = samples or (lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(2, 3))))
+    return structured(
+        name, forward, nargs=2, vjp=vjp, shape=_loss_shape, tex=tex, grad_name=grad_name, singular=singular,
+        samples=lambda rng: [(*pairs(rng), r, *options) for r in ("none", "mean", "sum")],
+    )  # fmt: skip
+
+
+def _clipped(z: Any) -> Any:
+    """z limited to [-1, 1]."""
+    return where(z > 1, 1.0, where(z < -1, -1.0, z))
+
+
+def _squares(a: Any, b: Any, reduction: str) -> Any:
+    d = a - b
+    if reduction == "none":
+        return d * d
+    if d.dtype.kind == "f" and d.size < 4096:  # the quickest way for small arrays; beyond, pairwise sums are more exact
+        flat = d.ravel()
+        total = np.dot(flat, flat)
+    else:
+        total = np.add.reduce(d * d, axis=None)
+    return total if reduction == "sum" else total / d.dtype.type(d.size or np.nan)
+
+
+def _mse_pull(g: Any, a: Any, b: Any, reduction: str) -> Any:
+    return (a - b) * (g * (2 / _size(a.shape) if reduction == "mean" else 2))
+
+
+mse_loss = structured(
+    "mse_loss", _squares, nargs=2, shape=_loss_shape, tex=r"\frac{{1}}{{n}} \lVert {0} - {1} \rVert^2",
+    vjp=(
+        lambda g, y, a, b, reduction: _mse_pull(g, a, b, reduction),
+        lambda g, y, a, b, reduction: _mse_pull(g, b, a, reduction),
+    ),
+    samples=lambda rng: [
+        (rng.normal(size=(2, 3)), rng.normal(size=(2, 3)), r) for r in ("none", "mean", "sum")
+    ],
+)  # fmt: skip
+
+
+def _smooth_l1(a: Any, b: Any, beta: float) -> Any:
+    d = np.abs(a - b)
+    return np.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta)
+
+
+smooth_l1_loss = pointwise_loss(
+    "smooth_l1_loss", _smooth_l1, lambda a, b, beta: _clipped((a - b) / beta), lambda a, b, beta: _clipped((b - a) / beta),
+    tex=r"\operatorname{{smooth}}_{{L_1}}({0} - {1})", options=(0.7,),
+)  # fmt: skip
+
+
+def _huber(a: Any, b: Any, delta: float) -> Any:
+    d = np.abs(a - b)
+    return np.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+
+
+huber_loss = pointwise_loss(
+    "huber_loss", _huber, lambda a, b, delta: _clipped((a - b) / delta) * delta,
+    lambda a, b, delta: _clipped((b - a) / delta) * delta, tex=r"\operatorname{{huber}}({0} - {1})", options=(0.7,),
+)  # fmt: skip
+
+
+def _probabilities(rng: Any) -> Any:
+    return rng.uniform(0.1, 0.9, size=(2, 3)), rng.uniform(0.1, 0.9, size=(2, 3))
+
+
+def _bce(p: Any, t: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return (t - 1) * np.maximum(np.log1p(-p), -100) - t * np.maximum(np.log(p), -100)
+
+
+binary_cross_entropy = pointwise_loss(
+    "binary_cross_entropy", _bce,
+    lambda p, t: (p - t) / where((1 - p) * p > 1e-12, (1 - p) * p, 1e-12),
+    lambda p, t: _log_at_least(1 - p) - _log_at_least(p),
+    tex=r"-{1} \ln {0} - (1 - {1}) \ln(1 - {0})", samples=_probabilities,
+    singular="p = 0 or 1: logarithms are held at -100, denominators at 1e-12",
+)  # fmt: skip
+
+
+def _log_at_least(p: Any) -> Any:
+    """ln p, but not below -100."""
+    tiny = 3.720075976020836e-44  # e^-100
+    return where(p > tiny, log(where(p > tiny, p, 1.0)), -100.0)
+
+
+def _bce_logits(z: Any, t: Any) -> Any:
+    return np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))
+
+
+binary_cross_entropy_with_logits = pointwise_loss(
+    "binary_cross_entropy_with_logits", _bce_logits, lambda z, t: sigmoid(z) - t, lambda z, t: -z,
+    tex=r"\ln(1 + e^{{{0}}}) - {0} {1}", samples=lambda rng: (rng.normal(size=(2, 3)), rng.uniform(size=(2, 3))),
+)  # fmt: skip
+
+
+def _soft_margin(a: Any, t: Any) -> Any:
+    z = -t * a
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+soft_margin_loss = pointwise_loss(
+    "soft_margin_loss", _soft_margin, lambda a, t: -t * sigmoid(-t * a), lambda a, t: -a * sigmoid(-t * a),
+    tex=r"\ln(1 + e^{{-{1} {0}}})",
+)  # fmt: skip
+
+# ----- class indices: input (N, C, L), target (N, L)
+
+
+def class_weights(target: Any, weight: Any, ignore_index: int, reduction: str, dtype: Any) -> Any:
+    """Per target the factor of its term in the loss, 1/n included; 0 where ignored."""
+    kept = target != ignore_index
+    w = kept.astype(dtype) if weight is None else np.where(kept, weight[np.where(kept, target, 0)], 0)
+    if reduction == "mean":
+        total = np.add.reduce(w, axis=None)
+        w = w / total
+    return w
+
+
+def _check_targets(target: Any, classes: int, ignore_index: int) -> None:
+    if not target.size:
+        return
+    low, high = np.minimum.reduce(target, axis=None), np.maximum.reduce(target, axis=None)
+    if low >= 0 and high < classes:
+        return
+    for t in (int(low), int(high)):
+        if (t < 0 or t >= classes) and t != ignore_index:
+            raise IndexError(f"Target {t} is out of bounds.")
+    wrong = target[((target < 0) | (target >= classes)) & (target != ignore_index)]
+    if wrong.size:
+        raise IndexError(f"Target {int(wrong.flat[0])} is out of bounds.")
+
+
+def _at(target: Any, classes: int) -> Any:
+    """Flat places of each target's class in (N, C, L)."""
+    n = target.shape[0]
+    if target.ndim == 1:
+        return target + np.arange(0, n * classes, classes)
+    length = target.shape[1]
+    return target * length + np.arange(length) + (np.arange(n) * (classes * length))[:, None]
+
+
+def _nll(logp: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    classes = logp.shape[1]
+    _check_targets(target, classes, ignore_index)
+    if weight is None and reduction != "none" and not (ignore_index >= 0 or (target < 0).any()):
+        total = -np.add.reduce(logp.reshape(-1)[_at(target, classes)], axis=None)
+        return total if reduction == "sum" else total / logp.dtype.type(target.size or np.nan)
+    place = _at(np.where(target == ignore_index, 0, target), classes)
+    w = class_weights(target, weight, ignore_index, reduction, logp.dtype)
+    terms = np.where(w == 0, 0, -logp.reshape(-1)[place] * w)
+    return terms if reduction == "none" else np.add.reduce(terms, axis=None)
+
+
+def _nll_place(g: Any, target: Any, weight: Any, shape: Shape, reduction: str, ignore_index: int) -> Any:
+    """Minus each term's factor at its target's class, zeros elsewhere."""
+    w = class_weights(target, weight, ignore_index, reduction, g.dtype) * g
+    out = np.zeros(shape, g.dtype)
+    out.reshape(-1)[_at(np.where(target == ignore_index, 0, target), shape[1])] = -w
+    return out
+
+
+def _nll_shape(logp: Spec, target: Spec, weight: Spec | None, reduction: str, ignore_index: int) -> Shape:
+    return target.shape if reduction == "none" else ()
+
+
+def _class_samples(rng: Any) -> list[Any]:
+    x, t, w = rng.normal(size=(4, 3)), np.array([0, 2, 1, 2]), rng.uniform(0.5, 2, size=3)
+    image = rng.normal(size=(2, 3, 4)), rng.integers(0, 3, size=(2, 4)), None
+    return [(x, t, None, "mean", -100), (x, t, w, "mean", 2), (x, t, w, "none", -100), (*image, "sum", -100)]
+
+
+nll_loss = structured(
+    "nll_loss", _nll, nargs=3, shape=_nll_shape, tex=r"-\frac{{1}}{{n}} \sum {0}_{{i,\,{1}_i}}", samples=_class_samples,
+    vjp=(
+        lambda g, y, logp, target, weight, reduction, ignore_index: nll_place(
+            g, target, weight, logp.shape, reduction, ignore_index
+        ),
+        None, None,
+    ),
+    bad=[Bad(lambda: (np.zeros((2, 3)), np.array([0, 5]), None, "mean", -100), IndexError, "Target 5 is out of bounds.")],
+)  # fmt: skip
+
+nll_place = structured(
+    "nll_place", _nll_place, nargs=3, tex=r"-{0} \, e_{{{1}}}", grad_name="NllLossBackwardBackward0",
+    shape=lambda g, target, weight, shape, reduction, ignore_index: shape,
+    vjp=(
+        lambda u, y, g, target, weight, shape, reduction, ignore_index: nll_loss(
+            u, target, weight, reduction, ignore_index
+        ),
+        None, None,
+    ),
+    samples=lambda rng: [(rng.normal(size=()), np.array([0, 2]), None, (2, 3), "mean", -100)],
+)  # fmt: skip
+
+
+def _cross_entropy(x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    """Σ w·(ln Σ eˣ − x at the target), shifted by the largest x of each row."""
+    shifted = x - np.maximum.reduce(x, axis=1, keepdims=True)
+    log_total = np.log(np.add.reduce(np.exp(shifted), axis=1))
+    classes = x.shape[1]
+    _check_targets(target, classes, ignore_index)
+    if weight is None and reduction == "mean" and ignore_index < 0 and ignore_index not in target:
+        log_total -= shifted.reshape(-1)[_at(target, classes)]
+        return np.add.reduce(log_total, axis=None) / x.dtype.type(target.size or np.nan)
+    w = class_weights(target, weight, ignore_index, reduction, x.dtype)
+    picked = shifted.reshape(-1)[_at(np.where(target == ignore_index, 0, target), classes)]
+    terms = np.where(w == 0, 0, (log_total - picked) * w)
+    return terms if reduction == "none" else np.add.reduce(terms, axis=None)
+
+
+def _cross_entropy_pull(g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    p = softmax.forward(x, 1)
+    if weight is None and reduction == "mean" and ignore_index < 0 and ignore_index not in target:
+        p.reshape(-1)[_at(target, x.shape[1])] -= 1
+        p *= g / p.dtype.type(target.size)
+        return p
+    w = class_weights(target, weight, ignore_index, reduction, x.dtype) * g
+    p.reshape(-1)[_at(np.where(target == ignore_index, 0, target), x.shape[1])] -= 1
+    p *= np.expand_dims(w, 1)
+    return p
+
+
+cross_entropy = structured(
+    "cross_entropy", _cross_entropy, nargs=3, shape=_nll_shape, samples=_class_samples, grad_name="NllLossBackward0",
+    tex=r"-\frac{{1}}{{n}} \sum \ln \operatorname{{softmax}}({0})_{{i,\,{1}_i}}",
+    vjp=(
+        lambda g, y, x, target, weight, reduction, ignore_index: cross_entropy_pull(
+            g, x, target, weight, reduction, ignore_index
+        ),
+        None, None,
+    ),
+    bad=[Bad(lambda: (np.zeros((2, 3)), np.array([0, 5]), None, "mean", -100), IndexError, "Target 5 is out of bounds.")],
+)  # fmt: skip
+
+
+def _pull_x(u: Any, y: Any, g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    """The softmax Jacobian, weighted as the terms of the loss are."""
+    w = term_weights(target, weight, reduction, ignore_index, x.dtype)
+    return softmax_pull(u * mul(w, g) if reduction != "none" else u * w * reshape(g, w.shape), softmax(x, 1), 1)
+
+
+def _pull_g(u: Any, y: Any, g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    p = softmax(x, 1)
+    w = term_weights(target, weight, reduction, ignore_index, x.dtype)
+    along = sum(u * p * w, (1,), False)
+    if reduction != "none":
+        along = sum(along, tuple(range(along.ndim)), False)
+    return along + nll_loss(u, target, weight, reduction, ignore_index)
+
+
+cross_entropy_pull = structured(
+    "cross_entropy_pull", _cross_entropy_pull, nargs=4, grad_name="NllLossBackwardBackward0",
+    shape=lambda g, x, *_: x.shape, tex=r"{0} \, (\operatorname{{softmax}}({1}) - e_{{{2}}})",
+    vjp=(_pull_g, _pull_x, None, None),
+    samples=lambda rng: [
+        (rng.normal(size=() if s[3] != "none" else s[1].shape), *s) for s in _class_samples(rng)
+    ],
+)  # fmt: skip
+
+term_weights = structured(
+    "term_weights",
+    lambda target, weight, reduction, ignore_index, dtype: np.expand_dims(
+        class_weights(target, weight, ignore_index, reduction, getattr(dtype, "np", dtype)), 1
+    ),
+    nargs=2, tex="w_{{{0}}}", shape=lambda target, weight, *_: (target.shape[0], 1, *target.shape[1:]),
+    dtype=lambda target, weight, reduction, ignore_index, dtype: dtype,
+    samples=lambda rng: [(np.array([0, 2]), None, "mean", -100, np.dtype(np.float64))],
+    nondiff="it depends on class indices only",
+)  # fmt: skip

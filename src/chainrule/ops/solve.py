@@ -1,0 +1,188 @@
+"""Linear systems: inverse, solve, triangular solve, determinants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..types import Shape, broadcast_shapes
+from .movement import reshape
+from .product import adjoint, matmul
+from .rearrange import tril, triu
+from .record import Spec, structured
+
+
+class LinAlgError(RuntimeError):
+    """A matrix that a factorisation cannot handle: singular, not positive definite, not converged."""
+
+
+def _square_samples(rng: Any) -> list[Any]:
+    return [(rng.normal(size=(3, 3)) + 3 * np.eye(3),), (rng.normal(size=(2, 2, 2)) + 2 * np.eye(2),)]
+
+
+def same_shape(a: Spec, *_: Any) -> Shape:
+    return a.shape
+
+
+# ----- inverse, solve
+
+
+def _inv(a: Any) -> Any:
+    try:
+        return np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        batch, k = _first_singular(a)
+        raise LinAlgError(
+            f"linalg.inv: {batch}The diagonal element {k} is zero, the inversion could not be completed because the input "
+            "matrix is singular."
+        ) from None
+
+
+def _first_singular(a: Any) -> tuple[str, int]:
+    """Which matrix of the batch has no inverse, and the number of the first zero pivot."""
+    for i, m in enumerate(a.reshape(-1, *a.shape[-2:])):
+        rank = int(np.linalg.matrix_rank(m))
+        if rank < len(m):
+            return (f"(Batch element {i}): " if a.ndim > 2 else ""), rank + 1
+    return "", a.shape[-1]
+
+
+inv = structured(
+    "inv", _inv, vjp=(lambda g, y, a: -matmul(adjoint(y), matmul(g, adjoint(y))),), shape=same_shape, tex="{0}^{{-1}}",
+    samples=_square_samples, grad_name="LinalgInvExBackward0",
+)  # fmt: skip
+
+
+def _solve(a: Any, b: Any) -> Any:
+    """A⁻¹B for matrices B (…, n, k)."""
+    if 0 in a.shape or 0 in b.shape:
+        return np.zeros((*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-1], b.shape[-1]), b.dtype)
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        batch, _ = _first_singular(a)
+        raise LinAlgError(
+            f"torch.linalg.solve: {batch}The solver failed because the input matrix is singular."
+        ) from None
+
+
+def _solve_rule(g: Any, y: Any, a: Any, b: Any, *, needs: Any) -> Any:
+    gb = solve(adjoint(a), g)
+    return (-matmul(gb, adjoint(y)) if needs[0] else None, gb)
+
+
+def _solve_shape(a: Spec, b: Spec) -> Shape:
+    if a.shape[-1] != b.shape[-2]:
+        raise ShapeError(
+            f"linalg.solve: Incompatible shapes of A and B for the equation AX = B: ({a.shape[-2]}x{a.shape[-1]} and "
+            f"{b.shape[-2]}x{b.shape[-1]})"
+        )
+    return (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-1], b.shape[-1])
+
+
+solve = structured(
+    "solve", _solve, nargs=2, vjp=_solve_rule, shape=_solve_shape, tex="{0}^{{-1}} {1}", grad_name="LinalgSolveExBackward0",
+    samples=lambda rng: [(rng.normal(size=(3, 3)) + 3 * np.eye(3), rng.normal(size=(3, 2)))],
+)  # fmt: skip
+
+
+def _solve_triangular(a: Any, b: Any, upper: bool, unit: bool) -> Any:
+    """A⁻¹B for a triangular A; only its triangle is read."""
+    from scipy.linalg import solve_triangular as solve_one
+
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a = np.broadcast_to(a, batch + a.shape[-2:])
+    b = np.broadcast_to(b, batch + b.shape[-2:])
+    out = np.empty(b.shape, b.dtype)
+    for at in np.ndindex(*batch):
+        if out[at].size:
+            singular = not unit and not np.diagonal(a[at]).all()
+            out[at] = np.nan if singular else solve_one(
+                a[at], b[at], lower=not upper, unit_diagonal=unit, check_finite=False
+            )  # fmt: skip
+    return out
+
+
+def _triangular_rule(g: Any, y: Any, a: Any, b: Any, upper: bool, unit: bool, *, needs: Any) -> Any:
+    gb = solve_triangular(adjoint(a), g, not upper, unit)
+    ga = None
+    if needs[0]:
+        full = -matmul(gb, adjoint(y))
+        ga = triu(full, int(unit)) if upper else tril(full, -int(unit))
+    return (ga, gb)
+
+
+solve_triangular = structured(
+    "solve_triangular", _solve_triangular, nargs=2, vjp=_triangular_rule, shape=lambda a, b, *_: _solve_shape(a, b),
+    tex="{0}^{{-1}} {1}", grad_name="LinalgSolveTriangularBackward0",
+    samples=lambda rng: [
+        (np.triu(rng.normal(size=(3, 3))) + 3 * np.eye(3), rng.normal(size=(3, 2)), True, False),
+        (np.tril(rng.normal(size=(3, 3))), rng.normal(size=(3, 2)), False, True),
+    ],
+)  # fmt: skip
+
+
+# ----- determinants
+
+
+def _det_rule(g: Any, y: Any, a: Any) -> Any:
+    """∂det/∂A = det(A) A⁻ᵀ, by the adjugate so that singular matrices are right too."""
+    return reshape(g, (*g.shape, 1, 1)) * adjoint(adjugate(a))
+
+
+def _adjugate(a: Any) -> Any:
+    """adj(A) = det(A) A⁻¹, from the singular values, which stays exact for singular A."""
+    if 0 in a.shape:
+        return np.zeros(a.shape, a.dtype)
+    u, s, vh = np.linalg.svd(a)
+    n = s.shape[-1]
+    others = np.stack([np.prod(np.delete(s, i, -1), -1) for i in range(n)], -1)
+    turn = np.linalg.det(u @ vh)
+    v = vh.swapaxes(-1, -2).conj()
+    out = (v * (others * turn[..., None])[..., None, :]) @ u.swapaxes(-1, -2).conj()
+    return out.astype(a.dtype, copy=False)
+
+
+def _adjugate_rule(g: Any, y: Any, a: Any) -> Any:
+    """d adj(A) = (tr(A⁻¹dA) I - A⁻¹dA) adj(A), read backwards."""
+    ia = adjoint(inv(a))
+    inner = matmul(g, adjoint(y))
+    t = _sum_last(g * y.conj())
+    return reshape(t, (*t.shape, 1, 1)) * ia - matmul(ia, inner)
+
+
+def _sum_last(a: Any) -> Any:
+    from .reduce import sum
+
+    return sum(a, (a.ndim - 2, a.ndim - 1), False)
+
+
+adjugate = structured(
+    "adjugate", _adjugate, vjp=(_adjugate_rule,), shape=same_shape, tex=r"\operatorname{{adj}}({0})", samples=_square_samples,
+    singular="the second derivative of a determinant is taken where the matrix is invertible",
+)  # fmt: skip
+det = structured(
+    "det", np.linalg.det, vjp=(_det_rule,), shape=lambda a: a.shape[:-2], tex=r"\det({0})", samples=_square_samples,
+    grad_name="LinalgDetBackward0",
+)  # fmt: skip
+
+
+def _slogdet(a: Any) -> list[Any]:
+    sign, log = np.linalg.slogdet(a)
+    return [np.asarray(sign), np.asarray(log)]
+
+
+def _slogdet_rule(g: Any, y: Any, a: Any) -> Any:
+    return adjoint(inv(a)) * reshape(g[1], (*g[1].shape, 1, 1))
+
+
+def _real(a: Spec) -> Any:
+    return a.dtype.to_real()
+
+
+slogdet = structured(
+    "slogdet", _slogdet, outputs=2, vjp=(_slogdet_rule,), shape=lambda a: [a.shape[:-2]] * 2, tex=r"\ln|\det({0})|",
+    dtype=lambda a: [a.dtype, _real(a)], samples=_square_samples, grad_name="LinalgSlogdetBackward0",
+)  # fmt: skip

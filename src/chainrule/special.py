@@ -1,0 +1,61 @@
+"""torch.special: the special functions under their mathematical names; SciPy computes most of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .functional.api import binary_function, unary_function
+from .functional.elementwise import (
+    digamma, erf, erfc, erfinv, exp2, expm1, i0, igamma, igammac, lgamma, log1p, logit, mvlgamma, polygamma, round,
+    sigmoid, sinc, xlogy,
+)  # fmt: skip
+from .ops import exponential
+from .ops import special as ops
+from .ops.record import Op
+
+
+def _one(op: Op) -> Any:
+    return unary_function(op, methods=False)
+
+
+def _two(op: Op) -> Any:
+    return binary_function(op, methods=False)
+
+
+psi = digamma
+gammaln = lgamma
+gammainc = igamma
+gammaincc = igammac
+multigammaln = mvlgamma
+expit = sigmoid
+
+entr = _one(ops.entr)
+erfcx = _one(ops.erfcx)
+ndtr = _one(ops.ndtr)
+ndtri = _one(ops.ndtri)
+log_ndtr = _one(ops.log_ndtr)
+i0e = _one(ops.i0e)
+i1 = _one(ops.i1)
+i1e = _one(ops.i1e)
+airy_ai = _one(ops.airy_ai)
+bessel_j0 = _one(ops.bessel_j0)
+bessel_j1 = _one(ops.bessel_j1)
+bessel_y0 = _one(ops.bessel_y0)
+bessel_y1 = _one(ops.bessel_y1)
+modified_bessel_k0 = _one(ops.modified_bessel_k0)
+modified_bessel_k1 = _one(ops.modified_bessel_k1)
+scaled_modified_bessel_k0 = _one(ops.scaled_modified_bessel_k0)
+scaled_modified_bessel_k1 = _one(ops.scaled_modified_bessel_k1)
+spherical_bessel_j0 = _one(ops.spherical_bessel_j0)
+modified_bessel_i0 = i0
+modified_bessel_i1 = i1
+xlog1py = _two(exponential.xlog1py)
+zeta = _two(ops.zeta)
+
+__all__ = [
+    "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "digamma", "entr", "erf", "erfc", "erfcx", "erfinv",
+    "exp2", "expit", "expm1", "gammainc", "gammaincc", "gammaln", "i0", "i0e", "i1", "i1e", "log1p", "log_ndtr",
+    "logit", "modified_bessel_i0", "modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1", "multigammaln",
+    "ndtr", "ndtri", "polygamma", "psi", "round", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "sinc",
+    "spherical_bessel_j0", "xlog1py", "xlogy", "zeta",
+]  # fmt: skip

@@ -1,0 +1,65 @@
+"""How many threads NumPy's matrix products use."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@cache
+def _openblas() -> tuple[Callable[[int], Any], Callable[[], int]] | None:
+    """The thread functions of the OpenBLAS that NumPy carries; None where it carries another library."""
+    folder = Path(np.__file__).parent
+    for place in (folder.parent / "numpy.libs", folder / ".dylibs", folder / ".libs"):
+        for path in sorted(place.glob("*openblas*")) if place.is_dir() else ():
+            library = ctypes.CDLL(str(path))
+            for name in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
+                if hasattr(library, name.format("set")):
+                    return getattr(library, name.format("set")), getattr(library, name.format("get"))
+    return None
+
+
+class _Asked:
+    threads: int | None = None
+    interop: int = 1
+
+
+def set_num_threads(threads: int) -> None:
+    """Let matrix products use that many threads; everything else runs on one.
+
+    >>> set_num_threads(1)
+    >>> get_num_threads()
+    1
+    """
+    if not isinstance(threads, int):
+        raise TypeError(f"set_num_threads expects an int, but got {type(threads).__name__}")
+    if threads <= 0:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    blas = _openblas()
+    if blas is not None:
+        blas[0](threads)
+    _Asked.threads = threads
+
+
+def get_num_threads() -> int:
+    """How many threads matrix products may use."""
+    blas = _openblas()
+    if blas is not None:
+        return int(blas[1]())
+    return _Asked.threads or os.cpu_count() or 1
+
+
+def set_num_interop_threads(threads: int) -> None:
+    """Remembered; operations are never run side by side."""
+    _Asked.interop = threads
+
+
+def get_num_interop_threads() -> int:
+    """What was last set; 1 at start."""
+    return _Asked.interop
