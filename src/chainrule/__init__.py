@@ -6,7 +6,6 @@ import warnings
 from typing import TYPE_CHECKING
 
 from ._missing import module_getattr
-from ._repr import set_printoptions as set_printoptions
 from ._size import Size as Size
 from .autograd.mode import (
     enable_grad as enable_grad,
@@ -28,6 +27,9 @@ from .functional.convert import *
 from .functional.movement import *
 from .functional.join import *
 from .functional.rearrange import *
+from .functional.restructure import *
+from .functional.pad import *
+from .functional.grid import *
 from .functional.getitem import *
 from .functional.index import *
 from .functional.masked import *
@@ -36,6 +38,10 @@ from .functional.scatter import *
 from .functional.search import *
 from .functional.product import *
 from .functional.contraction import *
+from .functional.norms import *
+from .functional.systems import *
+from .functional.decompositions import *
+from .functional.matrices import *
 from .functional.elementwise import *
 from .functional.arithmetic import *
 from .functional.compare import *
@@ -48,6 +54,20 @@ from .functional.scan import *
 from .functional.sort import *
 from .functional.count import *
 from .functional.softmax import *
+from .functional.activation import (
+    celu as celu,
+    celu_ as celu_,
+    hardshrink as hardshrink,
+    prelu as prelu,
+    relu as relu,
+    relu_ as relu_,
+    rrelu as rrelu,
+    rrelu_ as rrelu_,
+    selu as selu,
+    selu_ as selu_,
+    threshold as threshold,
+    threshold_ as threshold_,
+)
 from .threads import (
     get_num_interop_threads as get_num_interop_threads,
     get_num_threads as get_num_threads,
@@ -90,7 +110,9 @@ __version__ = "0.1.0"
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"chainrule\.")
 
 if not TYPE_CHECKING:
-    _ELSEWHERE = {"save": "serialization", "load": "serialization"}
+    _ELSEWHERE = {
+        "save": "serialization", "load": "serialization", "set_printoptions": "_repr", "Generator": "random",
+    }  # fmt: skip
     _missing_getattr = module_getattr(__name__)
 
     def __getattr__(name):

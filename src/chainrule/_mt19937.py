@@ -59,17 +59,27 @@ class Generator:
                 )
             )
         self.device = "cpu"
+        self._seed = DEFAULT_SEED
+        self._fresh = True
+        self.next_normal: float | None = None
+        self._next_float: float | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """The engine itself is made on first use: numpy.random takes longer to import than most of this package."""
+        if name not in ("_bits", "_legacy"):
+            raise AttributeError(f"'Generator' object has no attribute {name!r}")
         self._bits = np.random.MT19937(0)
         self._legacy = np.random.RandomState(self._bits)
-        self._reseed(DEFAULT_SEED)
+        self._legacy.seed(self._seed & 0xFFFFFFFF)
+        return getattr(self, name)
 
     def _reseed(self, seed: int) -> None:
         self._legacy.seed(seed & 0xFFFFFFFF)
         self._seed = seed
         # A seeded but unused engine serialises next = 0; an exhausted block, otherwise equal, next = 624.
         self._fresh = True
-        self.next_normal: float | None = None
-        self._next_float: float | None = None
+        self.next_normal = None
+        self._next_float = None
 
     def manual_seed(self, seed: int) -> Generator:
         """Seed the engine; a negative seed s means s + 2^64. Returns the generator itself.

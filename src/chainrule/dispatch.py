@@ -18,7 +18,7 @@ from .errors import ShapeError
 from .ops import movement
 from .ops.record import Op, Spec
 from .tensor import Tensor, new_tensor
-from .types import BOOL, FLOAT, FROM_NUMPY, INT, DType, default, dtype_of, promote_types, result_type, scalar_dtype
+from .types import BOOL, FLOAT, FROM_NUMPY, INT, DType, default, dtype_of, promote_types, result_type, scalar_dtype, scalar_type
 
 ndarray = np.ndarray
 new_node: Callable[[type[Node]], Node] = object.__new__
@@ -71,7 +71,7 @@ def constant(value: Any, dtype: Any) -> Any:
 
 def bind(op: Op, args: tuple[Any, ...]) -> Any:
     """Apply `op` to tensors (and attributes): compute on the arrays, record on the tape if a gradient is wanted."""
-    if op.d is not None:
+    if op.promote:
         args = _promoted(op, args)
     n = op.nargs
     if n == 1:
@@ -176,6 +176,8 @@ def worded(op: Op, args: tuple[Any, ...], error: Exception) -> Exception:
         return error
     try:
         op.shape(*_specs(op, args))
+        if op.refuses:
+            _refuse(op, args, promoted_dtype(op, args))
     except Exception as better:
         return better
     if isinstance(error, ValueError):
@@ -198,6 +200,8 @@ def _specs(op: Op, args: tuple[Any, ...]) -> list[Any]:
 def _promoted(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments in one dtype: tensors cast by a recorded `to`, numbers as 0-dim constants."""
     target = promoted_dtype(op, args)
+    if op.refuses:
+        _refuse(op, args, target)
     out = []
     for i, x in enumerate(args):
         if i in op.promote and x is not None:
@@ -208,6 +212,20 @@ def _promoted(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
                 x = constant(x, target.np)
         out.append(x)
     return tuple(out)
+
+
+def _refuse(op: Op, args: tuple[Any, ...], target: DType) -> None:
+    """Raise for a dtype that PyTorch does not compute `op` on (see the facet `refuses`)."""
+    if "B" in op.refuses:
+        op.shape(*_specs(op, args))
+    if "bifc"[target.category] in op.refuses:
+        raise NotImplementedError(
+            f"\"{op.name}_cpu\" not implemented for '{scalar_type(target)}': convert the tensor to a dtype that "
+            f"{op.name} is defined on, for example with .{_INSTEAD[op.refuses[0]]}()"
+        )
+
+
+_INSTEAD = {"b": "float", "i": "float", "f": "long", "c": "abs"}
 
 
 def promoted_dtype(op: Op, args: tuple[Any, ...]) -> DType:
@@ -222,7 +240,7 @@ def promoted_dtype(op: Op, args: tuple[Any, ...]) -> DType:
                 operands.append((scalar_dtype(x), None))
             except TypeError:
                 raise TypeError(
-                    f"{op.name}(): argument {i + 1} must be Tensor or Number, not {type(x).__name__}"
+                    f"{op.name}(): argument {i + 1} must be Tensor, not {type(x).__name__}"
                 ) from None
     target = result_type(operands)
     if op.floats and target.category <= INT:
@@ -242,12 +260,12 @@ def cast(x: Tensor, dtype: DType) -> Tensor:
 
 def unary(op: Op) -> Callable[[Tensor], Tensor]:
     """The eager function of a one-argument elementwise record."""
-    f, floats = op.forward, op.floats
+    f, picky = op.forward, op.floats or op.refuses
     keep = op.differentiable
 
     def call(x: Tensor) -> Tensor:
         a = x._a
-        if floats and FROM_NUMPY[a.dtype].category <= INT:
+        if picky and (kind := a.dtype) is not _F32 and kind is not _F64:
             return bind(op, (x,))  # type: ignore[no-any-return]
         try:
             out = f(a)
@@ -305,7 +323,8 @@ def direct(op: Op) -> Callable[..., Tensor]:
 
 def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
     """The eager function of a two-argument elementwise record, for a tensor and a tensor or number."""
-    f, floats, weak, keep = op.forward, op.floats, op.weak, op.differentiable
+    f, weak, keep = op.forward, op.weak, op.differentiable
+    picky = op.floats or op.refuses not in ("", "B")
 
     def call(x: Tensor, y: Any) -> Tensor:
         a = x._a
@@ -313,7 +332,7 @@ def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
         if isinstance(y, Tensor):
             b = y._a
             m = y._node
-            if b.dtype is not kind or (floats and FROM_NUMPY[kind].category <= INT):
+            if b.dtype is not kind or (picky and kind is not _F32 and kind is not _F64):
                 return bind(op, (x, y))  # type: ignore[no-any-return]
         else:
             m = None

@@ -19,7 +19,7 @@ from .errors import message, source_line
 from .ops.movement import detach, view_scatter
 from .ops.record import Op
 from .tensor import Tensor, new_tensor
-from .types import BOOL, FROM_NUMPY, dtype_of, scalar_dtype
+from .types import BOOL, FROM_NUMPY, dtype_of, scalar_dtype, scalar_type
 
 ndarray = np.ndarray
 _IN_PLACE = {
@@ -87,13 +87,11 @@ def assign(x: Tensor, r: Tensor, spot: Any) -> Tensor:
 
 
 def _kind(a: Any) -> str:
-    return {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "bool": "Bool", "float16": "Half",
-            "bfloat16": "BFloat16", "complex64": "ComplexFloat", "complex128": "ComplexDouble", "uint8": "Byte",
-            "int8": "Char", "int16": "Short"}.get(dtype_of(a).name, dtype_of(a).name)  # fmt: skip
+    return scalar_type(dtype_of(a))
 
 
 def _require_own_memory(a: Any) -> None:
-    if not a.flags.writeable or (0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape))):
+    if not a.flags.writeable or (a.size and 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape))):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."

@@ -1,4 +1,4 @@
-"""Named results of operations that return several tensors, such as `max(x, dim=0)`; printed as PyTorch prints them."""
+"""Named results of operations that return several tensors, such as `max(x, dim=0)`, printed as in PyTorch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Record(tuple[Any, ...]):
         self = super().__new__(cls, values)
         if len(self) != len(cls._fields):
             raise TypeError(
-                f"torch.return_types.{cls.__name__}() takes a {len(cls._fields)}-sequence ({len(self)}-sequence given)"
+                f"torch.return_types.{cls.__name__}() takes a {len(cls._fields)}-sequence "
+                f"({len(self)}-sequence given)"
             )
         return self
 
@@ -68,3 +69,5 @@ linalg_cholesky_ex = _named("linalg_cholesky_ex", "L", "info")
 lu_unpack = _named("lu_unpack", "P", "L", "U")
 triangular_solve = _named("triangular_solve", "solution", "cloned_coefficient")
 geqrf = _named("geqrf", "a", "tau")
+linalg_solve_ex = _named("linalg_solve_ex", "result", "info")
+linalg_lu_factor_ex = _named("linalg_lu_factor_ex", "LU", "pivots", "info")

@@ -9,7 +9,7 @@ from .functional.elementwise import (
     digamma, erf, erfc, erfinv, exp2, expm1, i0, igamma, igammac, lgamma, log1p, logit, mvlgamma, polygamma, round,
     sigmoid, sinc, xlogy,
 )  # fmt: skip
-from .ops import exponential
+from .ops import exponential, polynomials
 from .ops import special as ops
 from .ops.record import Op
 
@@ -52,8 +52,22 @@ modified_bessel_i1 = i1
 xlog1py = _two(exponential.xlog1py)
 zeta = _two(ops.zeta)
 
+chebyshev_polynomial_t = _two(polynomials.chebyshev_polynomial_t)
+chebyshev_polynomial_u = _two(polynomials.chebyshev_polynomial_u)
+chebyshev_polynomial_v = _two(polynomials.chebyshev_polynomial_v)
+chebyshev_polynomial_w = _two(polynomials.chebyshev_polynomial_w)
+hermite_polynomial_h = _two(polynomials.hermite_polynomial_h)
+hermite_polynomial_he = _two(polynomials.hermite_polynomial_he)
+laguerre_polynomial_l = _two(polynomials.laguerre_polynomial_l)
+legendre_polynomial_p = _two(polynomials.legendre_polynomial_p)
+shifted_chebyshev_polynomial_t = _two(polynomials.shifted_chebyshev_polynomial_t)
+shifted_chebyshev_polynomial_u = _two(polynomials.shifted_chebyshev_polynomial_u)
+shifted_chebyshev_polynomial_v = _two(polynomials.shifted_chebyshev_polynomial_v)
+shifted_chebyshev_polynomial_w = _two(polynomials.shifted_chebyshev_polynomial_w)
+
 __all__ = [
-    "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "digamma", "entr", "erf", "erfc", "erfcx", "erfinv",
+    "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1",
+    "chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_polynomial_v", "chebyshev_polynomial_w", "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p", "shifted_chebyshev_polynomial_t", "shifted_chebyshev_polynomial_u", "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w", "digamma", "entr", "erf", "erfc", "erfcx", "erfinv",
     "exp2", "expit", "expm1", "gammainc", "gammaincc", "gammaln", "i0", "i0e", "i1", "i1e", "log1p", "log_ndtr",
     "logit", "modified_bessel_i0", "modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1", "multigammaln",
     "ndtr", "ndtri", "polygamma", "psi", "round", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "sinc",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._size import Size
+from ._size import Size, size_of
 from .autograd.tape import AccumulateGrad, Node, Output, Removable, mode
 from .device import device as Device
 from .errors import message
@@ -75,7 +75,7 @@ class Tensor(Carrier):
 
     @property
     def shape(self) -> Size:
-        return Size(self._a.shape)
+        return size_of(self._a.shape)
 
     @property
     def dtype(self) -> DType:
@@ -329,6 +329,10 @@ class Tensor(Carrier):
     def __format__(self, spec: str) -> str:
         if not self._a.ndim and type(self) is Tensor:
             return format(self.item(), spec)
+        if spec and self._a.ndim:
+            from ._repr import format_scalar
+
+            return format_scalar(self._array(), spec, type_name=type(self).__name__)  # words the error
         return object.__format__(self, spec)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:

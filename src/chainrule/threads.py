@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,9 @@ import numpy as np
 @cache
 def _openblas() -> tuple[Callable[[int], Any], Callable[[], int]] | None:
     """The thread functions of the OpenBLAS that NumPy carries; None where it carries another library."""
+    import ctypes
+    from pathlib import Path
+
     folder = Path(np.__file__).parent
     for place in (folder.parent / "numpy.libs", folder / ".dylibs", folder / ".libs"):
         for path in sorted(place.glob("*openblas*")) if place.is_dir() else ():

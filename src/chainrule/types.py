@@ -87,6 +87,17 @@ ALIASES = {
 }  # fmt: skip
 FROM_NUMPY: dict[np.dtype[Any], DType] = {d.np: d for d in DTYPES.values()}
 
+_SCALAR_TYPES = {
+    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long",
+    "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64", "float16": "Half", "bfloat16": "BFloat16",
+    "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+}  # fmt: skip
+
+
+def scalar_type(dtype: DType) -> str:
+    """What PyTorch's error messages call the dtype, such as Float or Long."""
+    return _SCALAR_TYPES[dtype.name]
+
 
 class _Default:
     """The dtype that Python floats become; a holder, so that every module sees a change."""
@@ -249,7 +260,8 @@ def wrap_dims(dims: Any, ndim: int) -> tuple[int, ...]:
     if dims is None or dims == ():
         return tuple(range(ndim))
     if isinstance(dims, int):
-        return (wrap_dim(dims, ndim),) if ndim else ()
+        only = wrap_dim(dims, ndim)
+        return (only,) if ndim else ()
     out = tuple(wrap_dim(d, ndim) for d in dims)
     if len(set(out)) != len(out):
         twice = next(d for d in out if out.count(d) > 1)

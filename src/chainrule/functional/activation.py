@@ -13,7 +13,7 @@ from ..ops import activation as ops
 from ..ops import exponential, trigonometric
 from ..ops.record import Op
 from ..tensor import Tensor
-from ..types import FLOAT, wrap_dim
+from ..types import wrap_dim
 from .api import tensor_argument, unary_function
 
 _relu = unary_function(ops.relu)
@@ -22,12 +22,9 @@ _relu = unary_function(ops.relu)
 def _apply(function: str, op: Op, input: Any, *attributes: Any, inplace: bool = False) -> Tensor:
     """Bind the record, or with `inplace` write its result into `input`."""
     tensor_argument(function, input)
-    if input.dtype.category != FLOAT and op not in _ALSO_WHOLE:
-        _refuse(function, input)
     return _changing(op)(input, *attributes) if inplace else bind(op, (input, *attributes))
 
 
-_ALSO_WHOLE = {ops.relu, ops.hardtanh, ops.threshold, ops.softsign, ops.tanhshrink}
 _CHANGERS: dict[str, Callable[..., Tensor]] = {}
 
 
@@ -35,15 +32,6 @@ def _changing(op: Op) -> Callable[..., Tensor]:
     if op.name not in _CHANGERS:
         _CHANGERS[op.name] = inplace(op)
     return _CHANGERS[op.name]
-
-
-def _refuse(function: str, input: Tensor) -> None:
-    from ..inplace import _kind
-
-    raise NotImplementedError(
-        f"\"{function}\" not implemented for '{_kind(input._a)}': activations take floating-point tensors; convert with "
-        ".float() first"
-    )
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

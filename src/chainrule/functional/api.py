@@ -78,16 +78,24 @@ def unary_function(op: Op, *aliases: str, in_place: bool = True, methods: bool =
     return function
 
 
-def binary_function(op: Op, *aliases: str, in_place: bool = True, methods: bool = True) -> Callable[..., Tensor]:
-    """torch.<op>(input, other, *, out=None) and the methods of a two-argument elementwise record."""
+def binary_function(
+    op: Op, *aliases: str, in_place: bool = True, methods: bool = True, numbers: bool = True
+) -> Callable[..., Tensor]:
+    """torch.<op>(input, other, *, out=None) and the methods of a two-argument elementwise record.
+
+    `numbers`: whether PyTorch takes Python numbers in place of a tensor.
+    """
     fast = binary(op)
 
     def function(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+        if not numbers:
+            tensor_argument(op.name, input)
+            tensor_argument(op.name, other, 2, "other")
         if isinstance(input, Tensor):
             result = fast(input, other)
             if result is NotImplemented:
                 raise TypeError(
-                    f"{op.name}(): argument 'other' (position 2) must be Tensor or Number, not {type(other).__name__}"
+                    f"{op.name}(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
                 )
         else:
             if not isinstance(other, Tensor):

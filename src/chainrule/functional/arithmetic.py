@@ -9,7 +9,7 @@ from ..inplace import inplace
 from ..ops import arithmetic as ops
 from ..ops.record import Op
 from ..tensor import Tensor
-from ..types import COMPLEX, FLOAT, complex128, float64, scalar_dtype
+from ..types import COMPLEX, FLOAT, complex128, float64, scalar_dtype, scalar_type
 from .api import binary_function, method, tensor_argument, unary_function, write
 
 mul = multiply = binary_function(ops.mul, "multiply")
@@ -17,9 +17,9 @@ pow = binary_function(ops.pow)
 floor_divide = binary_function(ops.floor_divide)
 remainder = binary_function(ops.remainder)
 fmod = binary_function(ops.fmod)
-hypot = binary_function(ops.hypot)
-gcd = binary_function(ops.gcd)
-lcm = binary_function(ops.lcm)
+hypot = binary_function(ops.hypot, numbers=False)
+gcd = binary_function(ops.gcd, numbers=False)
+lcm = binary_function(ops.lcm, numbers=False)
 neg = negative = unary_function(ops.neg, "negative")
 square = unary_function(ops.square)
 sqrt = unary_function(ops.sqrt)
@@ -173,6 +173,10 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
     """
     tensor_argument("lerp", input)
     tensor_argument("lerp", end, 2, "end")
+    if input.dtype.category < FLOAT:
+        raise NotImplementedError(
+            f"\"lerp_cpu\" not implemented for '{scalar_type(input.dtype)}': convert the tensors with .float() first"
+        )
     if input.dtype is not end.dtype:
         raise RuntimeError(f"expected dtype {input.dtype.name} for `end` but got dtype {end.dtype.name}")
     if isinstance(weight, Tensor) and weight.dtype is not input.dtype:

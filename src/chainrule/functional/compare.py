@@ -7,6 +7,7 @@ import numpy as np
 from ..dispatch import bind
 from ..ops import bitwise, compare
 from ..tensor import Tensor
+from ..types import scalar_type
 from .api import binary_function, method, tensor_argument, unary_function
 
 eq = binary_function(compare.eq)
@@ -24,9 +25,9 @@ isneginf = unary_function(compare.isneginf, in_place=False)
 isreal = unary_function(compare.isreal, in_place=False)
 
 logical_not = unary_function(compare.logical_not)
-logical_and = binary_function(compare.logical_and)
-logical_or = binary_function(compare.logical_or)
-logical_xor = binary_function(compare.logical_xor)
+logical_and = binary_function(compare.logical_and, numbers=False)
+logical_or = binary_function(compare.logical_or, numbers=False)
+logical_xor = binary_function(compare.logical_xor, numbers=False)
 
 bitwise_not = unary_function(bitwise.bitwise_not)
 bitwise_and = binary_function(bitwise.bitwise_and)
@@ -46,18 +47,12 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     tensor_argument("isclose", input)
     tensor_argument("isclose", other, 2, "other")
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"{_scalar_type(input)} did not match {_scalar_type(other)}")
+        raise RuntimeError(f"{scalar_type(input.dtype)} did not match {scalar_type(other.dtype)}")
     if rtol < 0:
         raise RuntimeError(f"rtol must be greater than or equal to zero, but got {rtol}")
     if atol < 0:
         raise RuntimeError(f"atol must be greater than or equal to zero, but got {atol}")
     return bind(compare.isclose, (input, other, rtol, atol, equal_nan))  # type: ignore[no-any-return]
-
-
-def _scalar_type(x: Tensor) -> str:
-    from ..inplace import _kind
-
-    return _kind(x._a)
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:

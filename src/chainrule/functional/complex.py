@@ -9,7 +9,7 @@ from ..inplace import inplace
 from ..ops import complex as ops
 from ..ops import rounding
 from ..tensor import Tensor, is_complex
-from ..types import FLOAT, default
+from ..types import FLOAT, default, scalar_type
 from .api import method, tensor_argument, write
 
 
@@ -104,18 +104,16 @@ def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def _require_pair(name: str, a: Any, b: Any) -> None:
-    from ..inplace import _kind
-
     tensor_argument(name, a)
     tensor_argument(name, b, 2)
     for x in (a, b):
         if x.dtype.category != FLOAT:
             raise RuntimeError(
-                f"Expected both inputs to be Half, Float or Double tensors but got {_kind(a._a)} and {_kind(b._a)}"
+                f"Expected both inputs to be Half, Float or Double tensors but got {scalar_type(a.dtype)} and {scalar_type(b.dtype)}"
             )
     if a.dtype is not b.dtype:
         raise RuntimeError(
-            f"Expected object of scalar type {_kind(a._a)} but got scalar type {_kind(b._a)} for second argument"
+            f"Expected object of scalar type {scalar_type(a.dtype)} but got scalar type {scalar_type(b.dtype)} for second argument"
         )
 
 
@@ -131,11 +129,9 @@ def view_as_complex(input: Tensor) -> Tensor:
     """A view of pairs of reals along the last dimension as complex numbers."""
     tensor_argument("view_as_complex", input)
     if input.dtype.category != FLOAT:
-        from ..inplace import _kind
-
-        raise RuntimeError(
+            raise RuntimeError(
             "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
-            + _kind(input._a)
+            + scalar_type(input.dtype)
         )
     return bind(ops.view_as_complex, (input,))  # type: ignore[no-any-return]
 

@@ -16,7 +16,7 @@ from ..ops.rearrange import contiguous as contiguous_op
 from ..ops.view import element_offset, owner
 from ..tensor import Tensor
 from ..types import (
-    BOOL, COMPLEX, DTYPES, FLOAT, FROM_NUMPY, DType, as_dtype, dtype_of, scalar_dtype, wrap_dim,
+    DTYPES, FLOAT, FROM_NUMPY, DType, as_dtype, dtype_of, scalar_dtype, wrap_dim,
 )  # fmt: skip
 from ..types import promote_types as _promote
 from ..types import result_type as _result
@@ -222,12 +222,6 @@ def is_floating_point(input: Tensor) -> bool:
     return FROM_NUMPY[input._a.dtype].category == FLOAT
 
 
-def is_complex(input: Tensor) -> bool:
-    """Whether the dtype is complex."""
-    tensor_argument("is_complex", input)
-    return FROM_NUMPY[input._a.dtype].category == COMPLEX
-
-
 def is_nonzero(input: Tensor) -> bool:
     """Whether the one element is not zero."""
     tensor_argument("is_nonzero", input)
@@ -318,10 +312,8 @@ def _map(name: str, x: Tensor, function: Callable[..., Any], *others: Tensor) ->
 
 
 def can_cast(from_: DType, to: DType) -> bool:
-    """Whether PyTorch converts in place between the types: never to a lower category (bool, integer, float, complex)."""
-    if from_.category > to.category:
-        return False
-    return not (from_.is_signed and from_.category > BOOL and to.np.kind == "u") and to.category >= from_.category
+    """Whether an in-place result may be converted: not to a lower category (bool, integer, float, complex)."""
+    return from_.category <= to.category
 
 
 def promote_types(type1: DType, type2: DType) -> DType:
@@ -343,7 +335,7 @@ def result_type(tensor1: Any, tensor2: Any) -> DType:
 
 for _function in (
     is_contiguous, contiguous, to, type_as, cpu, cuda, pin_memory, share_memory_, size, stride, numel, is_floating_point,
-    is_complex, is_nonzero, is_same_size, is_set_to, is_signed, data_ptr, storage_offset, untyped_storage, apply_, map_,
+    is_nonzero, is_same_size, is_set_to, is_signed, data_ptr, storage_offset, untyped_storage, apply_, map_,
 ):  # fmt: skip
     method(_function)
 method(type_, "type")
@@ -351,7 +343,7 @@ method(numel, "nelement")
 method(lambda self: self._a.ndim, "dim", "ndimension")
 method(lambda self: self._a.itemsize, "element_size")
 method(lambda self: -1, "get_device")
-method(_false, "is_pinned", "is_shared", "is_coalesced", "is_inference", "is_conj", "is_neg")
+method(_false, "is_pinned", "is_shared", "is_coalesced", "is_inference")
 for _name in (
     "is_cuda", "is_sparse", "is_sparse_csr", "is_quantized", "is_mps", "is_xpu", "is_meta", "is_nested", "is_mkldnn",
     "is_ipu", "is_xla", "is_mtia", "is_vulkan", "is_maia",
@@ -369,7 +361,7 @@ for _name, _getter in _PROPERTIES.items():
     setattr(Tensor, _name, property(_getter))
 
 __all__ = [
-    "can_cast", "channels_last", "channels_last_3d", "contiguous_format", "is_complex", "is_floating_point", "is_nonzero",
+    "can_cast", "channels_last", "channels_last_3d", "contiguous_format", "is_floating_point", "is_nonzero",
     "is_same_size", "is_storage", "is_tensor", "layout", "memory_format", "numel", "preserve_format", "promote_types",
     "result_type", "strided",
 ]  # fmt: skip

@@ -9,15 +9,16 @@ import numpy as np
 
 from .. import return_types
 from ..tensor import Tensor
-from ..types import FLOAT, INT, FROM_NUMPY, float32, wrap_dim
+from ..types import FLOAT, FROM_NUMPY, INT, float32, wrap_dim
 from .api import method, tensor_argument, write
+from .extreme import real_only
 from .reduce import kind
 
 Arrays = tuple[Any, Any, Any]
 
 
 def _flat_unique(a: Any, consecutive: bool) -> Arrays:
-    """The distinct values (or the runs) of a flat array, which of them each element is, and how many there are of each."""
+    """The distinct values (or runs) of a flat array, which of them each element is, and their counts."""
     order = np.arange(a.size) if consecutive else a.argsort(kind="stable")
     ordered = a[order]
     starts = np.ones(a.size, bool)
@@ -28,7 +29,7 @@ def _flat_unique(a: Any, consecutive: bool) -> Arrays:
 def _rows_unique(a: Any, dim: int, consecutive: bool) -> Arrays:
     """The same for the slices of `a` along `dim`, compared in lexicographic order."""
     rows = np.moveaxis(a, dim, 0)
-    flat = rows.reshape(len(rows), -1)
+    flat = rows.reshape(len(rows), rows.size // max(len(rows), 1))
     order = np.arange(len(rows)) if consecutive or not flat.shape[1] else np.lexsort(flat.T[::-1])
     ordered = flat[order]
     starts = np.ones(len(rows), bool)
@@ -49,13 +50,16 @@ def _unique(
 ) -> Any:
     tensor_argument(name, x)
     a = x._array()
+    real_only("unique" if dim is None else "unique_dim", x)
     if dim is None:
         values, inverse, counts = _flat_unique(a.reshape(-1), consecutive)
         inverse = inverse.reshape(a.shape)
     else:
         dim = wrap_dim(dim, a.ndim)
         if 0 in a.shape and a.shape[dim]:
-            raise RuntimeError("There are 0 sized dimensions, and they aren't selected by `dim`")
+            raise RuntimeError(
+                "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
+            )
         values, inverse, counts = _rows_unique(a.reshape(a.shape or (1,)), dim, consecutive)
         values = values if a.ndim else values.reshape(-1)
     found = [values, *([inverse] if return_inverse else []), *([counts] if return_counts else [])]
@@ -64,7 +68,11 @@ def _unique(
 
 
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
     """The distinct elements (or slices along `dim`) in ascending order.
 
@@ -124,7 +132,11 @@ def _range(name: str, a: Any, low: Any, high: Any) -> tuple[float, float]:
         raise RuntimeError(f"{name}: range of [{low:g}, {high:g}] is not finite")
     if low > high:
         raise RuntimeError(f"{name}: max must be larger than min")
-    return (low - (name == "torch.histc" or 0.5), high + (name == "torch.histc" or 0.5)) if low == high else (low, high)
+    return (
+        (low - (name == "torch.histc" or 0.5), high + (name == "torch.histc" or 0.5))
+        if low == high
+        else (low, high)
+    )
 
 
 def _positive(bins: int, dim: int = 0) -> int:
@@ -179,7 +191,13 @@ def _density(counts: Any, edges: list[Any]) -> Any:
 
 
 def histogram(
-    input: Tensor, bins: Any, *, range: Any = None, weight: Tensor | None = None, density: bool = False, out: Any = None
+    input: Tensor,
+    bins: Any,
+    *,
+    range: Any = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+    out: Any = None,
 ) -> Any:
     """Counts (or weights, or a density) in `bins` intervals, and the edges between them, as (hist, bin_edges).
 
@@ -202,7 +220,12 @@ def histogram(
 
 
 def histogramdd(
-    input: Tensor, bins: Any, *, range: Sequence[float] | None = None, weight: Tensor | None = None, density: bool = False
+    input: Tensor,
+    bins: Any,
+    *,
+    range: Sequence[float] | None = None,
+    weight: Tensor | None = None,
+    density: bool = False,
 ) -> Any:
     """Counts of the points input[..., :] on a grid of as many dimensions as their last size, as (hist, bin_edges)."""
     tensor_argument("histogramdd", input)
@@ -216,7 +239,9 @@ def histogramdd(
         )
     spans = [None] * n if range is None else [(range[2 * i], range[2 * i + 1]) for i in np.arange(n)]
     columns = [points[:, i] for i in np.arange(n)]
-    edges = [_edges(c, b, s, i, "torch.histogramdd") for i, (c, b, s) in enumerate(zip(columns, per_dim, spans))]
+    edges = [
+        _edges(c, b, s, i, "torch.histogramdd") for i, (c, b, s) in enumerate(zip(columns, per_dim, spans))
+    ]
     counts = _counted(columns, edges, None if weight is None else weight._array().reshape(-1))
     hist = (_density(counts, edges) if density else counts).astype(a.dtype)
     return return_types.histogramdd([Tensor._wrap(hist), tuple(Tensor._wrap(np.array(e)) for e in edges)])

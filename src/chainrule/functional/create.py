@@ -96,6 +96,8 @@ def _from_nested(data: Any, dtype: DType | None) -> Any:
 
 def _plain(data: Any) -> Any:
     if isinstance(data, Tensor):
+        if data._a.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
         return data._a.tolist()
     if isinstance(data, ndarray):
         return data.tolist()
@@ -117,6 +119,8 @@ def _explain(data: Any) -> None:
     """Say what is wrong with data that NumPy could not make a numeric array of; PyTorch's words."""
     if isinstance(data, str):
         raise TypeError("new(): invalid data type 'str'")
+    if isinstance(data, int):
+        raise ValueError("Overflow when unpacking long long")
     if not hasattr(data, "__len__") or not hasattr(data, "__getitem__") or isinstance(data, dict):
         raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
     _check_nested(data, _nested_shape(data), 0)

@@ -38,7 +38,7 @@ class finfo:
         self.bits: int = int(info.bits)
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.smallest_normal)
-        self.resolution = float(str(info.resolution))
+        self.resolution = 10.0 ** -int(info.precision)
         self.dtype = dtype.to_real().name
 
     def __repr__(self) -> str:

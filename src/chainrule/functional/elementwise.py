@@ -8,6 +8,7 @@ from ..dispatch import bind
 from ..inplace import inplace
 from ..ops import exponential, rounding, special, trigonometric
 from ..tensor import Tensor
+from ..types import FLOAT, scalar_type
 from .api import binary_function, method, tensor_argument, unary_function, write
 
 exp = unary_function(exponential.exp)
@@ -18,8 +19,8 @@ log2 = unary_function(exponential.log2)
 log10 = unary_function(exponential.log10)
 log1p = unary_function(exponential.log1p)
 sigmoid = unary_function(exponential.sigmoid)
-logaddexp = binary_function(exponential.logaddexp, in_place=False)
-logaddexp2 = binary_function(exponential.logaddexp2, in_place=False)
+logaddexp = binary_function(exponential.logaddexp, in_place=False, numbers=False)
+logaddexp2 = binary_function(exponential.logaddexp2, in_place=False, numbers=False)
 xlogy = binary_function(exponential.xlogy)
 
 sin = unary_function(trigonometric.sin)
@@ -28,7 +29,7 @@ tan = unary_function(trigonometric.tan)
 asin = arcsin = unary_function(trigonometric.asin, "arcsin")
 acos = arccos = unary_function(trigonometric.acos, "arccos")
 atan = arctan = unary_function(trigonometric.atan, "arctan")
-atan2 = arctan2 = binary_function(trigonometric.atan2, "arctan2")
+atan2 = arctan2 = binary_function(trigonometric.atan2, "arctan2", numbers=False)
 sinh = unary_function(trigonometric.sinh)
 cosh = unary_function(trigonometric.cosh)
 tanh = unary_function(trigonometric.tanh)
@@ -47,8 +48,7 @@ sign = unary_function(rounding.sign)
 signbit = unary_function(rounding.signbit, in_place=False)
 abs = absolute = unary_function(rounding.abs, "absolute", "__abs__")
 copysign = binary_function(rounding.copysign)
-heaviside = binary_function(rounding.heaviside)
-nextafter = binary_function(rounding.nextafter)
+nextafter = binary_function(rounding.nextafter, numbers=False)
 
 erf = unary_function(special.erf)
 erfc = unary_function(special.erfc)
@@ -56,8 +56,25 @@ erfinv = unary_function(special.erfinv)
 lgamma = unary_function(special.lgamma)
 digamma = unary_function(special.digamma)
 i0 = unary_function(special.i0)
-igamma = binary_function(special.igamma)
-igammac = binary_function(special.igammac)
+igamma = binary_function(special.igamma, numbers=False)
+igammac = binary_function(special.igammac, numbers=False)
+
+
+def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The step: 0 where x < 0, 1 where x > 0, and `values` where x = 0.
+
+    >>> import chainrule as cr
+    >>> cr.heaviside(cr.tensor([-1.0, 0.0, 2.0]), cr.tensor(0.5))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    tensor_argument("heaviside", input)
+    tensor_argument("heaviside", values, 2, "values")
+    if input.dtype is not values.dtype:
+        raise RuntimeError(
+            f"heaviside is not yet implemented for tensors with different dtypes: got {input.dtype} and {values.dtype}"
+        )
+    result: Tensor = bind(rounding.heaviside, (input, values))
+    return result if out is None else write(out, result)
 
 
 def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
@@ -80,6 +97,10 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
     tensor([0., 2., 2.])
     """
     tensor_argument("round", input)
+    if decimals and input.dtype.category < FLOAT:
+        raise NotImplementedError(
+            f"\"round_cpu\" not implemented for '{scalar_type(input.dtype)}' with decimals: convert with .float() first"
+        )
     result: Tensor = bind(rounding.round, (input, decimals))
     return result if out is None else write(out, result)
 
@@ -118,10 +139,12 @@ def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
     return total if out is None else write(out, total)
 
 
+method(heaviside)
 method(logit)
 method(round)
 method(polygamma)
 method(mvlgamma)
+Tensor.heaviside_ = inplace(rounding.heaviside, heaviside)  # type: ignore[attr-defined]
 Tensor.logit_ = inplace(exponential.logit, logit)  # type: ignore[attr-defined]
 Tensor.round_ = inplace(rounding.round, round)  # type: ignore[attr-defined]
 Tensor.polygamma_ = inplace(special.polygamma, polygamma)  # type: ignore[attr-defined]

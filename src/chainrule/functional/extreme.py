@@ -24,9 +24,16 @@ def real_only(kernel: str, x: Tensor, *, bools: bool = True) -> None:
 def _require_elements(name: str, x: Tensor) -> None:
     if not x._a.size:
         raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
-            "'dim' argument."
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+            "dim with the 'dim' argument."
         )
+
+
+def scalar_dim(name: str, x: Tensor, dim: int) -> int:
+    """`dim` counted from the front, with these operations' own words for a 0-dim tensor."""
+    if not x._a.ndim and dim not in (0, -1):
+        raise IndexError(f"{name}(): Expected reduction dim -1 or 0 for scalar but got {dim}")
+    return wrap_dim(dim, x._a.ndim)
 
 
 def pair(cls: Any, results: list[Tensor], out: Any) -> Any:
@@ -40,7 +47,15 @@ _FULL: dict[Op, Any] = {ops.max_all: direct(ops.max_all), ops.min_all: direct(op
 
 
 def _extreme(
-    name: str, full: Op, along: Op, pairwise: str, input: Tensor, dim: Any, keepdim: bool, other: Any, out: Any
+    name: str,
+    full: Op,
+    along: Op,
+    pairwise: str,
+    input: Tensor,
+    dim: Any,
+    keepdim: bool,
+    other: Any,
+    out: Any,
 ) -> Any:
     if not isinstance(input, Tensor):
         tensor_argument(name, input)
@@ -57,14 +72,18 @@ def _extreme(
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
         raise TypeError(f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}")
     if not isinstance(keepdim, bool):
-        raise TypeError(f"{name}(): argument 'keepdim' (position 3) must be bool, not {type(keepdim).__name__}")
-    real_only(name, input)
-    return pair(getattr(return_types, name), along(input, wrap_dim(dim, input._a.ndim), keepdim), out)
+        raise TypeError(
+            f"{name}(): argument 'keepdim' (position 3) must be bool, not {type(keepdim).__name__}"
+        )
+    dim = wrap_dim(dim, input._a.ndim)
+    if input.dtype.category == COMPLEX:
+        raise RuntimeError(f"{name}(): does not support complex input")
+    return pair(getattr(return_types, name), along(input, dim, keepdim), out)
 
 
 @numpy_names
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
-    """The largest element; with `dim`, (values, indices) along it; with a second tensor, the larger of each pair.
+    """The largest element; with `dim`, (values, indices) along it; with a second tensor, the larger of two.
 
     Equal largest elements share the derivative of max(x); of max(x, dim) the first one gets it all.
 
@@ -77,7 +96,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
 
 @numpy_names
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
-    """The smallest element; with `dim`, (values, indices) along it; with a second tensor, the smaller of each pair.
+    """The smallest element; with `dim`, (values, indices) along it; with a second tensor, the smaller of two.
 
     >>> import chainrule as cr
     >>> cr.min(cr.tensor([3.0, 1.0, 2.0]))
@@ -86,11 +105,13 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     return _extreme("min", ops.min_all, ops.min_dim, "minimum", input, dim, keepdim, other, out)
 
 
-def _amax(name: str, op: Op, kernel: str, input: Tensor, dim: Any, keepdim: bool, out: Tensor | None) -> Tensor:
+def _amax(
+    name: str, op: Op, kernel: str, input: Tensor, dim: Any, keepdim: bool, out: Tensor | None
+) -> Tensor:
     tensor_argument(name, input)
-    real_only(kernel, input)
     dims = dims_of(dim, input._a.ndim)
-    if len(dims) == input._a.ndim:
+    real_only(kernel, input)
+    if dim is None or dim == ():
         _require_elements(name, input)
     result: Tensor = op(input, dims, bool(keepdim))
     return result if out is None else write(out, result)
@@ -119,14 +140,16 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out
     tensor_argument("aminmax", input)
     real_only("aminmax_cpu", input)
     if dim is None and not input._a.size:
-        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
     return pair(return_types.aminmax, ops.aminmax(input, dims_of(dim, input._a.ndim), bool(keepdim)), out)
 
 
 def _argument(name: str, op: Op, input: Tensor, dim: int | None, keepdim: bool, out: Tensor | None) -> Tensor:
     tensor_argument(name, input)
     category = input.dtype.category
-    if category == COMPLEX or category == BOOL:
+    if category in (COMPLEX, BOOL):
         raise RuntimeError(f"{name}(): does not support {'bool' if category == BOOL else 'complex'} input")
     if dim is None and not input._a.size:
         raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
@@ -135,7 +158,9 @@ def _argument(name: str, op: Op, input: Tensor, dim: int | None, keepdim: bool, 
 
 
 @numpy_names
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def argmax(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Where the largest element is, along `dim` or in the flattened tensor; the first of equal ones.
 
     >>> import chainrule as cr
@@ -146,7 +171,9 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
 
 
 @numpy_names
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def argmin(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Where the smallest element is, along `dim` or in the flattened tensor; the first of equal ones."""
     return _argument("argmin", ops.argmin, input, dim, keepdim, out)
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..device import require_cpu
-from ..inplace import assign, require_writable
+from ..dispatch import bind
 from ..dispatch import where as spot
+from ..inplace import assign, old_value, require_writable
+from ..ops.rearrange import fill as fill_op
 from ..tensor import Tensor
-from ..types import COMPLEX, DType, as_dtype, default, dtype_of, int64, scalar_dtype
-from .api import method, write
+from ..types import COMPLEX, DType, as_dtype, default, dtype_of, int64, scalar_dtype, wrap_dim
+from .api import method, tensor_argument, write
 from .create import tensor
 
 Array = np.ndarray[Any, Any]
@@ -199,8 +201,14 @@ def new_empty_strided(self: Tensor, size: Any, stride: Any, **options: Any) -> T
 def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
     """empty() whose dimensions lie in memory in the order `physical_layout`."""
     order = tuple(physical_layout)
+    if len(order) != len(size):
+        raise RuntimeError(
+            f"Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = {len(size)} is "
+            f"not equal to len(physical_layout) = {len(order)}"
+        )
+    order = tuple(wrap_dim(d, len(order)) for d in order)
     if sorted(order) != list(builtins.range(len(size))):
-        raise RuntimeError(f"Duplicate dim not allowed, or wrong number of dims: {list(order)} for size {list(size)}")
+        raise RuntimeError("Duplicate dim not allowed")
     memory = np.zeros([size[d] for d in order], dtype_for(options))
     return finish(memory.transpose(np.argsort(order)), **options)
 
@@ -341,14 +349,18 @@ def eye(n: int, m: int | None = None, **options: Any) -> Tensor:
 # ----- in place
 
 
+def _value(x: Tensor, value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        return Tensor._wrap(_filled((), value, x._a.dtype))
+    if value._a.ndim:
+        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value._a.ndim} dimensions.")
+    return value.to(dtype_of(x._a))  # type: ignore[no-any-return]
+
+
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Every element set to `value`, a number or a 0-dim tensor."""
     require_writable(self)
-    if isinstance(value, Tensor):
-        if value._a.ndim:
-            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value._a.ndim} dimensions.")
-        return assign(self, value.to(dtype_of(self._a)), spot())
-    return assign(self, Tensor._wrap(_filled((), value, self._a.dtype)), spot())
+    return assign(self, bind(fill_op, (old_value(self, False), _value(self, value))), spot())
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -358,8 +370,8 @@ def zero_(self: Tensor) -> Tensor:
 
 def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor of the same shape with every element `value`."""
-    result = Tensor._wrap(np.zeros(input._a.shape, input._a.dtype))
-    return fill_(result, value)
+    tensor_argument("fill", input)
+    return bind(fill_op, (input, _value(input, value)))  # type: ignore[no-any-return]
 
 
 def zero(input: Tensor) -> Tensor:
@@ -373,6 +385,6 @@ for _function in (
     method(_function)
 
 __all__ = [
-    "arange", "empty", "empty_like", "empty_permuted", "empty_strided", "eye", "fill", "full", "full_like",
-    "linspace", "logspace", "ones", "ones_like", "range", "scalar_tensor", "zeros", "zeros_like",
+    "arange", "empty", "empty_like", "empty_permuted", "empty_strided", "eye", "fill", "fill_", "full", "full_like",
+    "linspace", "logspace", "ones", "ones_like", "range", "scalar_tensor", "zero", "zero_", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -31,7 +31,9 @@ def _operands(name: str, tensors: Any) -> list[Tensor]:
                 f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"
             )
     if not tensors:
-        raise ValueError(f"{name}(): expected a non-empty list of Tensors")
+        if name in ("cat", "concat", "concatenate", "block_diag"):
+            raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
     first = tensors[0]._a.dtype
     if all(x._a.dtype is first for x in tensors):
         return list(tensors)
@@ -235,7 +237,7 @@ def _split_along(name: str, x: Tensor, sections: Any, dim: int, least: int) -> t
     tensor_argument(name, x)
     if x._a.ndim < least:
         raise RuntimeError(
-            f"torch.{name} requires a tensor with at least {least} dimension{'s' if least > 1 else ''}, but got a tensor "
+            f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor "
             f"with {x._a.ndim} dimensions!"
         )
     if isinstance(sections, int) and (sections <= 0 or x._a.shape[dim] % sections):

@@ -23,8 +23,8 @@ def _moment(
         dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
         raise TypeError(
-            f"{name}() received an invalid combination of arguments: unbiased={unbiased} and correction={correction}; "
-            "give one of them (unbiased=True is correction=1)"
+            f"{name}() received an invalid combination of arguments: unbiased={unbiased} and "
+            f"correction={correction}; give one of them (unbiased=True is correction=1)"
         )
     if input.dtype.category <= INT:
         what = f"{name} only support" if name.endswith("mean") else "std and var only support"
@@ -34,8 +34,8 @@ def _moment(
     dims = dims_of(dim, input._a.ndim)
     if count(input._a.shape, dims) - correction <= 0 and _has_results(input._a.shape, dims):
         warnings.warn(
-            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
-            "numel divided by output numel).",
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+            "(input numel divided by output numel).",
             UserWarning,
             stacklevel=4,
         )
@@ -78,7 +78,12 @@ def std(
 
 @numpy_names
 def var_mean(
-    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Variance and mean over `dim`, as a pair."""
     return tuple(_moment("var_mean", ops.var_mean, input, dim, unbiased, keepdim, correction))  # type: ignore[return-value]
@@ -86,7 +91,12 @@ def var_mean(
 
 @numpy_names
 def std_mean(
-    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Standard deviation and mean over `dim`, as a pair."""
     return tuple(_moment("std_mean", ops.std_mean, input, dim, unbiased, keepdim, correction))  # type: ignore[return-value]

@@ -201,10 +201,10 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
             f"movedim: Invalid source or destination dims: source ({list(froms)} dims) should contain the same number "
             f"of dims as destination ({list(tos)} dims)"
         )
-    froms, tos = tuple(wrap_dim(d, n) for d in froms), tuple(wrap_dim(d, n) for d in tos)
     for word, dims in (("source", froms), ("destination", tos)):
-        if len(set(dims)) != len(dims):
+        if len({wrap_dim(d, n) for d in dims}) != len(dims):
             raise RuntimeError(f"movedim: repeated dim in `{word}` ({list(dims)})")
+    froms, tos = tuple(wrap_dim(d, n) for d in froms), tuple(wrap_dim(d, n) for d in tos)
     if not n:
         return input
     rest = iter([d for d in range(n) if d not in froms])
@@ -286,10 +286,10 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     return bind(core.expand, (self, other._a.shape))  # type: ignore[no-any-return]
 
 
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, size: Any, *more: int) -> Tensor:
     """expand() as a function."""
     tensor_argument("broadcast_to", input)
-    return _expand(input, size)
+    return _expand(input, size, *more)
 
 
 def broadcast_shapes(*shapes: Any) -> Size:
@@ -345,13 +345,14 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     tensor_argument("squeeze", input)
     shape = input._a.shape
     if dim is None:
-        dims = tuple([i for i, n in enumerate(shape) if n == 1])
-    else:
-        wrapped = [wrap_dim(d, len(shape)) for d in _dims(dim)]
-        if len(set(wrapped)) != len(wrapped):
-            raise RuntimeError(f"dim {wrapped[-1]} appears multiple times in the list of dims")
-        dims = tuple([d for d in wrapped if shape and shape[d] == 1])
-    return bind(ops.squeeze, (input, dims))  # type: ignore[no-any-return]
+        return bind(ops.squeeze, (input, tuple([i for i, n in enumerate(shape) if n == 1])))  # type: ignore[no-any-return]
+    if isinstance(dim, int):
+        place = wrap_dim(dim, len(shape))
+        return bind(ops.squeeze_dim, (input, (place,) if shape and shape[place] == 1 else ()))  # type: ignore[no-any-return]
+    wrapped = [wrap_dim(d, len(shape)) for d in dim]
+    if len(set(wrapped)) != len(wrapped):
+        raise RuntimeError(f"dim {wrapped[-1]} appears multiple times in the list of dims")
+    return bind(ops.squeeze_dims, (input, tuple([d for d in wrapped if shape and shape[d] == 1])))  # type: ignore[no-any-return]
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:

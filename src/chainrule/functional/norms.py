@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import bind, cast
-from ..errors import ShapeError
 from ..ops import distance as ops
 from ..ops import index as index_ops
 from ..ops import spectral
 from ..ops.index import INDEX
-from ..ops.movement import expand, permute, reshape
+from ..ops.movement import permute, reshape
 from ..tensor import Tensor
-from ..types import COMPLEX, FLOAT, FROM_NUMPY, DType, broadcast_shapes, dtype_of, wrap_dim, wrap_dims
+from ..types import COMPLEX, FLOAT, FROM_NUMPY, DType, broadcast_shapes, wrap_dim, wrap_dims
 from .api import method, tensor_argument, write
 
 ORDERS = "'fro', 'nuc', inf, -inf, 1, -1, 2, -2"
@@ -75,7 +74,7 @@ def matrix_norm(
     else:
         A = cast(A, dtype)
     if A._a.ndim < 2:
-        raise RuntimeError(f"linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
+        raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
     if isinstance(dim, int) or len(dim) != 2:
         raise RuntimeError("linalg.matrix_norm: dim must be a 2-tuple of ints. Got " + str(dim))
     rows, columns = (wrap_dim(d, A._a.ndim) for d in dim)

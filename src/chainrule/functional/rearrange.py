@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import operator
-from itertools import combinations as _combinations
-from itertools import combinations_with_replacement as _with_replacement
 from typing import Any
 
 import numpy as np
@@ -16,8 +14,7 @@ from ..ops import view
 from ..tensor import Tensor
 from ..types import DType, int64, wrap_dim
 from .api import method, tensor_argument, write
-from .join import stack
-from .movement import _dims, _reshape, sizes, tensor_list, transpose
+from .movement import _dims, _reshape, sizes, transpose
 
 # ----- copies
 
@@ -283,104 +280,19 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
 # ----- writing a part, out of place
 
 
-def _scatter_part(input: Tensor, src: Tensor, op: Any, attrs: tuple[Any, ...]) -> Tensor:
-    part = bind(op, (input.detach(), *attrs))
-    if part._a.shape != src._a.shape:
-        raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = "
-            f"{list(part._a.shape)}"
-        )
-    return bind(core.view_scatter, (input, src, ((op, attrs),)))  # type: ignore[no-any-return]
-
-
-def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
-    """A copy of `input` with the slice at `index` along `dim` replaced by `src`."""
-    from ..ops.index import pick
-
-    dim = wrap_dim(dim, input._a.ndim)
-    return _scatter_part(input, src, pick, ((slice(None),) * dim + (index,),))
-
-
-def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Tensor:
-    """A copy of `input` with start:end:step along `dim` replaced by `src`."""
-    from ..ops.index import part as slice_op
-
-    dim = wrap_dim(dim, input._a.ndim)
-    return _scatter_part(input, src, slice_op, ((slice(None),) * dim + (slice(start, end, step),),))
-
-
-def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """A copy of `input` with a diagonal replaced by `src`."""
-    dims = _two_dims("diagonal", dim1, dim2, input._a.ndim)
-    return _scatter_part(input, src, view.diagonal, (offset, *dims))
-
-
 def as_strided_scatter(
     input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
 ) -> Tensor:
     """A copy of `input` with the elements that as_strided() shows replaced by `src`."""
     input = input.contiguous()
     source = (input._a.shape, tuple(s // input._a.itemsize for s in input._array().strides), 0)
+    if tuple(size) != src._a.shape:
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = "
+            f"{list(size)}"
+        )
     attrs = (tuple(size), tuple(stride), storage_offset or 0, source)
-    return _scatter_part(input, src, view.as_strided, attrs)
-
-
-# ----- grids
-
-
-def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """Each vector spread over the grid that all span; indexing 'ij' (matrix, the default) or 'xy' (Cartesian)."""
-    xs = tensor_list(tensors)
-    if not xs:
-        raise ValueError("meshgrid expects a non-empty TensorList")
-    mode = indexing or "ij"
-    if mode not in ("ij", "xy"):
-        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {mode}')
-    for x in xs:
-        if x._a.ndim > 1:
-            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {list(x._a.shape)}")
-        if x._a.dtype != xs[0]._a.dtype:
-            raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
-    swap = mode == "xy" and len(xs) >= 2
-    if swap:
-        xs[:2] = xs[1::-1]
-    shape = tuple(x._a.size for x in xs)
-    out = []
-    for i, x in enumerate(xs):
-        row = _reshape(x, (1,) * i + (-1,) + (1,) * (len(xs) - i - 1))
-        grid: Tensor = bind(core.expand, (row, shape))
-        out.append(transpose(grid, 0, 1) if swap else grid)
-    if swap:
-        out[:2] = out[1::-1]
-    return tuple(out)
-
-
-def cartesian_prod(*tensors: Any) -> Tensor:
-    """All tuples with one element of each vector, as rows."""
-    xs = tensor_list(tensors)
-    for x in xs:
-        if x._a.ndim != 1:
-            raise RuntimeError(f"Expect a 1D vector, but got shape {list(x._a.shape)}")
-    if len(xs) == 1:
-        return xs[0]
-    return stack([_reshape(x, (-1,)) for x in meshgrid(*xs)], 1)
-
-
-def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
-    """All choices of r elements of a vector, in order, as rows."""
-    tensor_argument("combinations", input)
-    if input._a.ndim != 1:
-        raise RuntimeError(f"Expect a 1D vector, but got shape {list(input._a.shape)}")
-    if r < 0:
-        raise RuntimeError(f"Expect a non-negative number, but got {r}")
-    if not r:
-        return Tensor._wrap(np.zeros(0, input._a.dtype))
-    choose = _with_replacement if with_replacement else _combinations
-    rows = list(choose(range(len(input)), r))
-    index = Tensor._wrap(np.array(rows, np.int64).reshape(len(rows), r))
-    return input[index]
+    return bind(core.view_scatter, (input, src, ((view.as_strided, attrs),)))  # type: ignore[no-any-return]
 
 
 method(clone)
@@ -388,12 +300,12 @@ method(tril, inplace_=True)
 method(triu, inplace_=True)
 for _function in (
     flip, fliplr, flipud, roll, rot90, repeat, tile, repeat_interleave, diagonal, diag, diagflat, diag_embed, unfold,
-    as_strided, select_scatter, slice_scatter, diagonal_scatter, as_strided_scatter,
+    as_strided, as_strided_scatter,
 ):  # fmt: skip
     method(_function)
 
 __all__ = [
-    "as_strided", "as_strided_scatter", "cartesian_prod", "clone", "combinations", "diag", "diag_embed", "diagflat",
-    "diagonal", "diagonal_scatter", "flip", "fliplr", "flipud", "meshgrid", "repeat_interleave", "roll", "rot90",
-    "select_scatter", "slice_scatter", "tile", "tril", "tril_indices", "triu", "triu_indices",
+    "as_strided", "as_strided_scatter", "clone", "diag", "diag_embed", "diagflat",
+    "diagonal", "flip", "fliplr", "flipud", "repeat_interleave", "roll", "rot90",
+    "tile", "tril", "tril_indices", "triu", "triu_indices",
 ]  # fmt: skip

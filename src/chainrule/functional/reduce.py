@@ -17,7 +17,8 @@ from .api import method, tensor_argument, write
 F = TypeVar("F", bound=Callable[..., Any])
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
 _LONG_NAMES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
+    "int32": "Int",
     "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
     "complex128": "ComplexDouble",
 }  # fmt: skip
@@ -43,7 +44,7 @@ def numpy_names(function: F) -> F:
 
 
 def dims_of(dim: Any, ndim: int) -> tuple[int, ...]:
-    """`dim` as a tuple of non-negative dimensions; a 0-dim tensor has none, whichever valid one is asked for."""
+    """`dim` as a tuple of non-negative dimensions; a 0-dim tensor has none."""
     return wrap_dims(tuple(dim) if isinstance(dim, (list, tuple)) else dim, ndim)
 
 
@@ -52,7 +53,12 @@ _sum, _mean = direct(ops.sum), direct(ops.mean)
 
 @numpy_names
 def sum(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over `dim` (all dimensions by default); integers and bools sum to int64.
 
@@ -78,7 +84,12 @@ _ALL = [tuple(range(n)) for n in range(8)]
 
 @numpy_names
 def mean(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Mean over `dim` (all dimensions by default): (1/n) Σ x, of floating or complex numbers.
 
@@ -99,15 +110,20 @@ def _as_floating(x: Tensor, dtype: DType | None) -> Tensor:
     wanted = as_dtype(dtype) if dtype is not None else x.dtype
     if wanted.category <= INT:
         raise RuntimeError(
-            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be either a "
-            f"floating point or complex dtype. Got: {kind(wanted)}"
+            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be "
+            f"either a floating point or complex dtype. Got: {kind(wanted)}"
         )
     return cast(x, wanted)
 
 
 @numpy_names
 def nansum(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over `dim` of the elements that are not NaN.
 
@@ -116,12 +132,13 @@ def nansum(
     tensor(3.)
     """
     tensor_argument("nansum", input)
+    dims = dims_of(dim, input._a.ndim)
     if input.dtype.category == COMPLEX:
         raise RuntimeError("nansum on CPU does not support complex inputs")
     if dtype is not None:
         input = cast(input, as_dtype(dtype))
     record = ops.sum if input.dtype.category <= INT else ops.nansum
-    result: Tensor = record(input, dims_of(dim, input._a.ndim), bool(keepdim))
+    result: Tensor = record(input, dims, bool(keepdim))
     if dtype is not None:
         result = cast(result, as_dtype(dtype))
     return result if out is None else write(out, result)
@@ -129,7 +146,12 @@ def nansum(
 
 @numpy_names
 def nanmean(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Mean over `dim` of the elements that are not NaN.
 
@@ -139,20 +161,22 @@ def nanmean(
     """
     tensor_argument("nanmean", input)
     if input.dtype.category <= INT:
-        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {kind(input.dtype)}")
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {kind(input.dtype)}"
+        )
     counted = sum(ops.not_nan(input.detach()), dim, keepdim, dtype=dtype)
-    if input.dtype.category == COMPLEX:
-        real = ops.not_nan(input.detach())
-        total = sum(input * real, dim, keepdim, dtype=dtype)
-    else:
-        total = nansum(input, dim, keepdim, dtype=dtype)
-    result: Tensor = bind(arithmetic.div, (total, counted))
+    result: Tensor = bind(arithmetic.div, (nansum(input, dim, keepdim, dtype=dtype), counted))
     return result if out is None else write(out, result)
 
 
 @numpy_names
 def prod(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Product over `dim` (all elements by default); the derivative is right at zeros too.
 

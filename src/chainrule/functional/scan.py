@@ -10,18 +10,16 @@ from ..dispatch import bind, cast
 from ..ops import arithmetic, index
 from ..ops import scan as ops
 from ..ops.compare import ne
-from ..ops.join import cat
 from ..ops.record import Op
 from ..tensor import Tensor
 from ..types import BOOL, FLOAT, DType, as_dtype, wrap_dim
 from .api import method, tensor_argument, write
-from .extreme import pair, real_only
+from .extreme import pair, real_only, scalar_dim
+from .join import cat
 from .reduce import kind, numpy_names, sum
 
 
-def _running(
-    name: str, op: Op, input: Tensor, dim: int, dtype: DType | None, out: Tensor | None
-) -> Tensor:
+def _running(name: str, op: Op, input: Tensor, dim: int, dtype: DType | None, out: Tensor | None) -> Tensor:
     tensor_argument(name, input)
     dim = wrap_dim(dim, input._a.ndim)
     if dtype is not None:
@@ -74,7 +72,7 @@ def cummax(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """
     tensor_argument("cummax", input)
     real_only("cummax_cpu", input)
-    return pair(return_types.cummax, ops.cummax(input, wrap_dim(dim, input._a.ndim)), out)
+    return pair(return_types.cummax, ops.cummax(input, scalar_dim("cummax", input, dim)), out)
 
 
 @numpy_names
@@ -82,7 +80,7 @@ def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
     """Running minimum along `dim` and where it was last attained, as (values, indices)."""
     tensor_argument("cummin", input)
     real_only("cummin_cpu", input)
-    return pair(return_types.cummin, ops.cummin(input, wrap_dim(dim, input._a.ndim)), out)
+    return pair(return_types.cummin, ops.cummin(input, scalar_dim("cummin", input, dim)), out)
 
 
 # ----- differences
@@ -106,12 +104,10 @@ def _joined(x: Tensor, dim: int, prepend: Tensor | None, append: Tensor | None) 
         for i, (n, m) in enumerate(zip(have, p._a.shape)):
             if i != dim and n != m:
                 raise RuntimeError(
-                    "diff expects the shape of tensor to prepend or append to match that of input except along the "
-                    f"differencing dimension; input.size({i}) = {n}, but got tensor.size({i}) = {m}"
+                    "diff expects the shape of tensor to prepend or append to match that of input except along "
+                    f"the differencing dimension; input.size({i}) = {n}, but got tensor.size({i}) = {m}"
                 )
-    from .join import cat as joined
-
-    return joined(parts, dim)
+    return cat(parts, dim)
 
 
 def diff(
@@ -133,7 +129,9 @@ def diff(
     result = _joined(input, dim, prepend, append)
     minus = ne if result.dtype.category == BOOL else arithmetic.sub
     size = result._a.shape[dim]
-    if n > size:
+    if n == 0:
+        result = result.clone()
+    elif n > size:
         result = cut(result, dim, 0, 0)
     else:
         for _ in range(n):
@@ -163,14 +161,14 @@ def _steps(name: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> Any:
 def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Tensor, int]:
     tensor_argument(name, y, argument="y")
     if not y._a.ndim:
-        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     if y.dtype.category == BOOL or (isinstance(x, Tensor) and x.dtype.category == BOOL):
-        which = "y" if y.dtype.category == BOOL else "x"
-        raise RuntimeError(f"{name}: received a bool input for `{which}`, but bool is not supported")
+        which = "`y`" if x is None else "`x` or `y`"
+        raise RuntimeError(f"{name}: received a bool input for {which}, but bool is not supported")
     dim = wrap_dim(dim, y._a.ndim)
     widths = _steps(name, y, x, dx, dim) if y._a.shape[dim] else 0
     both = cut(y, dim, 1, None) + cut(y, dim, None, -1)
-    return both * widths / 2.0, dim
+    return both * widths, dim
 
 
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = 1, dim: int = -1) -> Tensor:
@@ -181,7 +179,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = 1, dim: int = -1)
     tensor(10.5000)
     """
     areas, dim = _areas("trapezoid", y, x, dx, dim)
-    return sum(areas, dim)
+    return sum(areas, dim) / 2.0
 
 
 def trapz(y: Tensor, x: Tensor | None = None, *, dx: Any = 1, dim: int = -1) -> Tensor:
@@ -197,15 +195,13 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = 1, dim
     tensor([ 3.0000, 10.5000])
     """
     areas, dim = _areas("cumulative_trapezoid", y, x, dx, dim)
-    return cumsum(areas, dim)
+    return cumsum(areas, dim) / 2.0
 
 
 # ----- derivative of samples
 
 
-def gradient(
-    input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1
-) -> tuple[Tensor, ...]:
+def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
     """The derivative of samples along each of `dim`, by second-order central differences.
 
     `spacing` is a number, a number per dimension, or the coordinates per dimension.
@@ -216,12 +212,17 @@ def gradient(
     """
     tensor_argument("gradient", input)
     n = input._a.ndim
-    dims = list(range(n)) if dim is None else [wrap_dim(d, n) for d in (dim if isinstance(dim, (list, tuple)) else [dim])]
+    dims = (
+        list(range(n))
+        if dim is None
+        else [wrap_dim(d, n) for d in (dim if isinstance(dim, (list, tuple)) else [dim])]
+    )
     if len(set(dims)) != len(dims):
         twice = next(d for d in dims if dims.count(d) > 1)
         raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
     if edge_order not in (1, 2):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    spacing = 1 if spacing is None else spacing
     many = isinstance(spacing, (list, tuple))
     if many and len(spacing) != len(dims):
         asked = "was not given" if dim is None else f"argument has {len(dims)} dimensions"
@@ -230,6 +231,8 @@ def gradient(
             f"'self.dim() = {n}', since dim argument {asked}, but got a list of length {len(spacing)}"
         )
     steps: Sequence[Any] = spacing if many else [spacing] * len(dims)
+    if not n and dim is not None:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     for d in dims:
         if input._a.shape[d] < edge_order + 1:
             raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
@@ -251,8 +254,14 @@ def _derivative(f: Tensor, dim: int, h: Any, edge_order: int) -> Tensor:
         slope = slope / widths
         left, right = cut(widths, 0, None, -1), cut(widths, 0, 1, None)
         inner = (cut(slope, dim, None, -1) * right + cut(slope, dim, 1, None) * left) / (left + right)
-        first_ratio = cut(widths, 0, 0, 1) / (cut(widths, 0, 0, 1) + cut(widths, 0, 1, 2)) if edge_order == 2 else None
-        last_ratio = cut(widths, 0, -1, None) / (cut(widths, 0, -1, None) + cut(widths, 0, -2, -1)) if edge_order == 2 else None
+        first_ratio = (
+            cut(widths, 0, 0, 1) / (cut(widths, 0, 0, 1) + cut(widths, 0, 1, 2)) if edge_order == 2 else None
+        )
+        last_ratio = (
+            cut(widths, 0, -1, None) / (cut(widths, 0, -1, None) + cut(widths, 0, -2, -1))
+            if edge_order == 2
+            else None
+        )
     else:
         slope = slope / h
         inner = (cut(slope, dim, None, -1) + cut(slope, dim, 1, None)) / 2
@@ -261,7 +270,7 @@ def _derivative(f: Tensor, dim: int, h: Any, edge_order: int) -> Tensor:
     if edge_order == 2:
         first = first + (first - cut(slope, dim, 1, 2)) * first_ratio
         last = last + (last - cut(slope, dim, -2, -1)) * last_ratio
-    return cat([first, inner, last], dim)  # type: ignore[no-any-return]
+    return cat([first, inner, last], dim)
 
 
 for _function in (cumsum, cumprod):
@@ -270,6 +279,7 @@ for _plain in (logcumsumexp, cummax, cummin, diff):
     method(_plain)
 
 __all__ = [
-    "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "gradient", "logcumsumexp", "trapezoid",
+    "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "gradient", "logcumsumexp",
+    "trapezoid",
     "trapz",
 ]  # fmt: skip

@@ -13,10 +13,10 @@ from ..tensor import Tensor
 from ..types import COMPLEX, FLOAT, bool_, uint8
 from .api import binary_function, method, tensor_argument, write
 
-maximum = binary_function(ops.maximum, in_place=False)
-minimum = binary_function(ops.minimum, in_place=False)
-fmax = binary_function(ops.fmax, in_place=False)
-fmin = binary_function(ops.fmin, in_place=False)
+maximum = binary_function(ops.maximum, in_place=False, numbers=False)
+minimum = binary_function(ops.minimum, in_place=False, numbers=False)
+fmax = binary_function(ops.fmax, in_place=False, numbers=False)
+fmin = binary_function(ops.fmin, in_place=False, numbers=False)
 _at_least = binary_function(ops.clamp_min)
 _at_most = binary_function(ops.clamp_max)
 
@@ -63,12 +63,20 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     _require_order("clamp", input)
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if max is None:
-        return _at_least(input, min, out=out)
     if min is None:
-        return _at_most(input, max, out=out)
+        min = _unbounded(input, -1)
+    if max is None:
+        max = _unbounded(input, 1)
     result: Tensor = bind(ops.clamp, (input, min, max))
     return result if out is None else write(out, result)
+
+
+def _unbounded(input: Tensor, sign: int) -> Any:
+    """The bound that bounds nothing: an infinity, for integers the end of their range."""
+    kind = input._a.dtype
+    if kind.kind in "iu":
+        return int(np.iinfo(kind).max if sign > 0 else np.iinfo(kind).min)
+    return sign > 0 if kind.kind == "b" else sign * np.inf
 
 
 clip = clamp

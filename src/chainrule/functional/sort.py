@@ -11,9 +11,9 @@ from ..ops import sort as ops
 from ..ops.record import Op
 from ..ops.scatter import gather
 from ..tensor import Tensor
-from ..types import COMPLEX, float32, float64, wrap_dim
+from ..types import BOOL, COMPLEX, float32, float64, wrap_dim
 from .api import method, tensor_argument, write
-from .extreme import pair, real_only
+from .extreme import pair, real_only, scalar_dim
 from .reduce import numpy_names
 
 
@@ -52,7 +52,9 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return result if out is None else write(out, result)
 
 
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
+def topk(
+    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None
+) -> Any:
     """The k largest (or smallest) elements along `dim`, in order, as (values, indices).
 
     >>> import chainrule as cr
@@ -63,21 +65,26 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     dim = wrap_dim(dim, input._a.ndim)
     if not 0 <= k <= (input._a.shape[dim] if input._a.ndim else 1):
         raise RuntimeError("selected index k out of range")
-    real_only("topk_cpu", input)
+    if input.dtype.category in (BOOL, COMPLEX):
+        what = (
+            "topk does not support bool" if input.dtype.category == BOOL else " topk does not support complex"
+        )
+        raise RuntimeError(f"{what} dtypes on CPU")
     return pair(return_types.topk, ops.topk(input, int(k), dim, bool(largest)), out)
 
 
-def require_size(name: str, x: Tensor, dim: int) -> None:
-    """Refuse to reduce a dimension of size 0 to one of its elements."""
+def nonempty_dim(name: str, x: Tensor, dim: int) -> int:
+    """`dim` counted from the front; refused if it is empty: none of its elements can be picked."""
+    dim = wrap_dim(dim, x._a.ndim)
     if x._a.ndim and not x._a.shape[dim]:
         raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+    return dim
 
 
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """The k-th smallest element along `dim` (k from 1) and where it is, as (values, indices)."""
     tensor_argument("kthvalue", input)
-    dim = wrap_dim(dim, input._a.ndim)
-    require_size("kthvalue", input, dim)
+    dim = nonempty_dim("kthvalue", input, scalar_dim("kthvalue", input, dim))
     if not 1 <= k <= (input._a.shape[dim] if input._a.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
     real_only("kthvalue_cpu", input, bools=False)
@@ -86,11 +93,11 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out
 
 def _median(name: str, op: Op, input: Tensor, dim: int | None, keepdim: bool, out: Any) -> Any:
     tensor_argument(name, input)
-    real_only("median_cpu", input, bools=False)
     if dim is None:
+        real_only("median_cpu", input, bools=False)
         return ops.median(input, name == "nanmedian")
-    dim = wrap_dim(dim, input._a.ndim)
-    require_size(name, input, dim)
+    dim = nonempty_dim("median", input, dim)
+    real_only("median_out", input, bools=False)
     return pair(getattr(return_types, name), op(input, dim, bool(keepdim)), out)
 
 
@@ -115,8 +122,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False, *, o
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """The most frequent element along `dim` (the smallest of several) and its last position, as (values, indices)."""
     tensor_argument("mode", input)
-    dim = wrap_dim(dim, input._a.ndim)
-    require_size("mode", input, dim)
+    dim = nonempty_dim("mode", input, dim)
     real_only("mode_cpu", input)
     return pair(return_types.mode, ops.mode(input, dim, bool(keepdim)), out)
 
@@ -126,23 +132,28 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-def _probabilities(name: str, x: Tensor, q: Any) -> Any:
-    """`q` as an array of the input's dtype, checked."""
-    if x.dtype not in (float32, float64):
-        raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
+def _probabilities(x: Tensor, q: Any, interpolation: str) -> Tensor:
+    """`q` as a tensor of the input's dtype; all three arguments checked."""
+    if not isinstance(q, Tensor) and not 0 <= q <= 1:
+        raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q}")
+    if interpolation not in _INTERPOLATIONS:
+        raise RuntimeError(
+            "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
+            f"{interpolation}"
+        )
     if not x._a.size:
-        raise RuntimeError(f"{name}() input tensor must be non-empty")
-    if isinstance(q, Tensor):
-        if q._a.ndim > 1:
-            raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
-        if q.dtype is not x.dtype:
-            raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
-        if q._a.size and not (q._a.min() >= 0 and q._a.max() <= 1):
-            raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
-        return q._array()
-    if not 0 <= q <= 1:
-        raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")
-    return np.array(q, x._a.dtype)
+        raise RuntimeError("quantile() input tensor must be non-empty")
+    if isinstance(q, Tensor) and q._a.ndim > 1:
+        raise RuntimeError("quantile() q must be a scalar or 1D tensor")
+    if x.dtype not in (float32, float64):
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
+    if not isinstance(q, Tensor):
+        return Tensor._wrap(np.array(q, x._a.dtype))
+    if q.dtype is not x.dtype:
+        raise RuntimeError("quantile() q tensor must be same dtype as the input tensor")
+    if q._a.size and not (q._a.min() >= 0 and q._a.max() <= 1):
+        raise RuntimeError("quantile() q values must be in the range [0, 1]")
+    return q
 
 
 def _quantile(
@@ -150,46 +161,38 @@ def _quantile(
 ) -> Tensor:
     """Sort, find the (fractional) rank of each quantile, and interpolate between its two neighbours."""
     tensor_argument(name, input)
-    qs = _probabilities(name, input, q)
-    if interpolation not in _INTERPOLATIONS:
-        raise RuntimeError(
-            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
-        )
+    qs = _probabilities(input, q, interpolation)
     ndim = input._a.ndim
-    kept = (1,) * ndim if dim is None else tuple(
-        1 if i == wrap_dim(dim, ndim) else n for i, n in enumerate(input._a.shape)
+    along = None if dim is None or not ndim else wrap_dim(dim, ndim)
+    rows = input.reshape((-1,)) if along is None else input.movedim(along, -1)
+    a = rows._a
+    nan = (a != a).sum(-1, keepdims=True)
+    last = (
+        np.maximum(a.shape[-1] - nan - 1, 0) if name == "nanquantile" else np.full(nan.shape, a.shape[-1] - 1)
     )
-    rows = input.reshape((-1,)) if dim is None or not ndim else input.movedim(dim, -1)
-    ordered = ops.sort(rows, rows._a.ndim - 1, False)[0]
-    n = rows._a.shape[-1]
-    nan = np.isnan(rows._a).sum(-1, keepdims=True)
-    last = np.maximum(n - nan - 1, 0) if name == "nanquantile" else np.full(nan.shape, n - 1)
-    ranks = (qs.reshape(-1) * last).astype(input._a.dtype)
-    if name == "quantile":
-        ranks = np.where(nan > 0, n - 1, ranks).astype(input._a.dtype)  # a NaN, sorted last, is every quantile
-    result = _interpolated(ordered, ranks, interpolation)
-    result = result.movedim(-1, 0) if qs.ndim else result[..., 0]
-    lead = qs.shape
-    shape = kept if keepdim else tuple(rows._a.shape[:-1])
-    result = result.reshape((*lead, *shape))
+    ranks = qs.reshape((-1,)) * Tensor._wrap(last.astype(a.dtype))
+    if name == "quantile" and nan.any():  # a NaN, sorted last, is every quantile
+        ranks = ranks.masked_fill(Tensor._wrap(nan > 0), a.shape[-1] - 1)
+    result = _interpolated(ops.sort(rows, a.ndim - 1, False)[0], ranks, interpolation)
+    result = result.movedim(-1, 0) if qs._a.ndim else result.squeeze(-1)
+    reduced = (
+        [1 if i == along or along is None else n for i, n in enumerate(input._a.shape)]
+        if keepdim
+        else a.shape[:-1]
+    )
+    result = result.reshape((*qs._a.shape, *reduced))
     return result if out is None else write(out, result)
 
 
-def _interpolated(ordered: Tensor, ranks: Any, how: str) -> Tensor:
-    if how == "lower":
-        ranks = np.floor(ranks)
-    elif how == "higher":
-        ranks = np.ceil(ranks)
-    elif how == "nearest":
-        ranks = np.rint(ranks)
+def _interpolated(ordered: Tensor, ranks: Tensor, how: str) -> Tensor:
+    at = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}.get(how, np.floor)(ranks._a)
     dim = ordered._a.ndim - 1
-    low = np.floor(ranks).astype(np.int64)
-    below: Tensor = gather(ordered, Tensor._wrap(low), dim)
+    below: Tensor = gather(ordered, Tensor._wrap(at.astype(np.int64)), dim)
     if how not in ("linear", "midpoint"):
         return below
-    above = gather(ordered, Tensor._wrap(np.ceil(ranks).astype(np.int64)), dim)
-    weight = np.full_like(ranks, 0.5) if how == "midpoint" else (ranks - low).astype(ranks.dtype)
-    return below + (above - below) * Tensor._wrap(weight)
+    above = gather(ordered, Tensor._wrap(np.ceil(ranks._a).astype(np.int64)), dim)
+    weight = 0.5 if how == "midpoint" else ranks - Tensor._wrap(at)
+    return below + (above - below) * weight
 
 
 @numpy_names

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import require_cpu
-from ..tensor import Tensor, TensorType
+from ..tensor import Tensor
 from ..types import DType, as_dtype, default
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _ParameterType(TensorType):
+class _ParameterType(type):
     """Tensors of other subclasses count as parameters when `Parameter(t)` has marked them."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
@@ -24,7 +24,7 @@ class _ParameterType(TensorType):
         return super().__instancecheck__(instance)
 
 
-class _BufferType(TensorType):
+class _BufferType(type):
     """A buffer is an ordinary tensor with a mark."""
 
     def __instancecheck__(cls, instance: Any) -> bool:

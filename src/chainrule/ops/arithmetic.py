@@ -20,12 +20,13 @@ COMPLEX_DTYPES = {complex64, complex128, complex64.np, complex128.np}
 
 
 def _sub_shape(a: Any, b: Any) -> Shape:
-    if all(isinstance(x, Spec) and x.dtype is bool_ for x in (a, b)):
+    bools = [isinstance(x, bool) or (isinstance(x, Spec) and x.dtype is bool_) for x in (a, b)]
+    if all(bools):
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
             "operator instead."
         )
-    if any(isinstance(x, bool) or (isinstance(x, Spec) and x.dtype is bool_) for x in (a, b)):
+    if any(bools):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
             "use the `~` or `logical_not()` operator instead."
@@ -46,10 +47,10 @@ _BOOLS = [Bad(lambda: (np.array([True]), np.array([True])), RuntimeError, "with 
 
 add = elementwise("add", operator.add, (1, 1), tex="{0} + {1}", prec=ADD, lower="fadd")
 sub = elementwise(
-    "sub", operator.sub, (1, -1), shape=_sub_shape, tex="{0} - {1}", prec=ADD, lower="fsub", bad=_BOOLS
+    "sub", operator.sub, (1, -1), shape=_sub_shape, refuses="B", tex="{0} - {1}", prec=ADD, lower="fsub", bad=_BOOLS
 )
 rsub = elementwise(
-    "rsub", lambda a, b: b - a, (-1, 1), shape=_sub_shape, tex="{1} - {0}", prec=ADD, lower="frsub",
+    "rsub", lambda a, b: b - a, (-1, 1), shape=_sub_shape, refuses="B", tex="{1} - {0}", prec=ADD, lower="frsub",
     grad_name="RsubBackward1", bad=_BOOLS,
 )  # fmt: skip
 mul = elementwise("mul", operator.mul, (lambda y, a, b: b, lambda y, a, b: a), tex=r"{0} \, {1}", prec=MUL, lower="fmul")
@@ -57,6 +58,8 @@ div = elementwise(
     "div", operator.truediv, (lambda y, a, b: 1 / b, lambda y, a, b: -a / (b * b)),
     tex=r"\frac{{{0}}}{{{1}}}", prec=ATOM, lower="fdiv", domain=((-3.0, 3.0), (0.5, 3.0)), floats=True,
     singular="b = 0: ±inf or nan, as IEEE division",
+    # PyTorch computes 2 / x as a product with the reciprocal
+    grad_name=lambda args: "MulBackward0" if args and not isinstance(args[0], Carrier) else "DivBackward0",
 )  # fmt: skip
 neg = elementwise(
     "neg", operator.neg, -1, shape=_neg_shape, tex="-{0}", prec=NEG, lower="fneg",
@@ -64,7 +67,7 @@ neg = elementwise(
 )  # fmt: skip
 
 addcmul = elementwise(
-    "addcmul", lambda a, b, c, value: a + value * (b * c),
+    "addcmul", lambda a, b, c, value: a + a.dtype.type(value) * (b * c),
     (1, lambda y, a, b, c, value: value * c, lambda y, a, b, c, value: value * b),
     attrs={"value": 0.5}, tex="{0} + {3} {1} {2}", prec=ADD, lower="a + value * (b * c)",
 )  # fmt: skip
@@ -83,7 +86,7 @@ def _lerp(a: Any, b: Any, w: Any) -> Any:
 
 lerp = elementwise(
     "lerp", _lerp, (lambda y, a, b, w: 1 - w, lambda y, a, b, w: w, lambda y, a, b, w: b - a),
-    tex=r"{0} + {2}({1} - {0})", prec=ADD, lower="a + w * (b - a)",
+    refuses="bi", tex=r"{0} + {2}({1} - {0})", prec=ADD, lower="a + w * (b - a)",
     grad_name=lambda args: "LerpBackward1" if len(args) > 2 and isinstance(args[2], Carrier) else "LerpBackward0",
 )  # fmt: skip
 
@@ -95,7 +98,9 @@ def _whole(divide: Any) -> Any:
 
     def forward(a: Any, b: Any) -> Any:
         if b.dtype.kind in "iu" and not np.all(b):
-            raise RuntimeError("ZeroDivisionError: integer division by zero; divide floating-point tensors to get inf or nan")
+            raise RuntimeError(
+                "ZeroDivisionError: integer division by zero; divide floating-point tensors to get inf or nan"
+            )
         return divide(a, b)
 
     return forward
@@ -117,19 +122,19 @@ _STEPS = "the quotient is constant between jumps"
 _DIVIDE: dict[str, Any] = {"domain": ((-3.0, 3.0), (0.5, 3.0)), "bad": _INT_BY_ZERO}
 
 floor_divide = elementwise(
-    "floor_divide", _whole(np.floor_divide), (0, 0), tex=r"\lfloor {0} / {1} \rfloor", lower="floor(a / b)",
-    grad_name="DivBackward1", singular=_STEPS, **_DIVIDE,
+    "floor_divide", _whole(np.floor_divide), (0, 0), refuses="bc", tex=r"\lfloor {0} / {1} \rfloor", lower="floor(a / b)",
+    grad_name="DivBackward2", singular=_STEPS, **_DIVIDE,
 )  # fmt: skip
 trunc_divide = elementwise(
-    "trunc_divide", _whole(_trunc_divide), (0, 0), tex=r"\operatorname{{trunc}}({0} / {1})", lower="trunc(a / b)",
-    grad_name="DivBackward1", singular=_STEPS, **_DIVIDE,
+    "trunc_divide", _whole(_trunc_divide), (0, 0), refuses="bc", tex=r"\operatorname{{trunc}}({0} / {1})", lower="trunc(a / b)",
+    grad_name="DivBackward2", singular=_STEPS, **_DIVIDE,
 )  # fmt: skip
 remainder = elementwise(
-    "remainder", _whole(np.remainder), (1, lambda y, a, b: -floor(a / b)), tex=r"{0} \bmod {1}", prec=MUL,
+    "remainder", _whole(np.remainder), (1, lambda y, a, b: -floor(a / b)), refuses="bc", tex=r"{0} \bmod {1}", prec=MUL,
     lower="a - b * floor(a / b)", grad_name=_scalar_or_tensor("RemainderBackward"), singular=_STEPS, **_DIVIDE,
 )  # fmt: skip
 fmod = elementwise(
-    "fmod", _whole(np.fmod), (1, lambda y, a, b: -trunc(a / b)), tex=r"\operatorname{{fmod}}({0}, {1})", lower="frem",
+    "fmod", _whole(np.fmod), (1, lambda y, a, b: -trunc(a / b)), refuses="bc", tex=r"\operatorname{{fmod}}({0}, {1})", lower="frem",
     grad_name=_scalar_or_tensor("FmodBackward"), singular=_STEPS, **_DIVIDE,
 )  # fmt: skip
 
@@ -153,13 +158,18 @@ def _pow_exponent(y: Any, a: Any, n: Any) -> Any:
     return where(zero, 0.0, y * log(a))
 
 
+def _pow_name(args: Any) -> str:
+    numbers = [not isinstance(a, Carrier) for a in args]
+    return {(False, False): "PowBackward1", (True, False): "PowBackward2"}.get(tuple(numbers), "PowBackward0")
+
+
 pow = elementwise(
-    "pow", operator.pow, (_pow_base, _pow_exponent), tex="{0}^{{{1}}}", prec=POW, lower="pow", weak=True,
+    "pow", operator.pow, (_pow_base, _pow_exponent), refuses="b", tex="{0}^{{{1}}}", prec=POW, lower="pow", weak=True,
     domain=((0.2, 3.0), (-2.0, 3.0)), singular="a = 0: the derivative by n is 0 for n >= 0, inf or nan below",
-    grad_name=lambda args: "PowBackward1" if len(args) > 1 and isinstance(args[1], Carrier) else "PowBackward0",
+    grad_name=_pow_name,
 )  # fmt: skip
 square = elementwise(
-    "square", np.square, lambda y, a: 2 * a, tex="{0}^2", prec=POW, lower="a * a", grad_name="PowBackward0"
+    "square", lambda a: np.square(a) if a.dtype.kind != "b" else a.astype(np.int64), lambda y, a: 2 * a, tex="{0}^2", prec=POW, lower="a * a", grad_name="PowBackward0"
 )
 sqrt = elementwise(
     "sqrt", np.sqrt, lambda y, a: 0.5 / y, tex=r"\sqrt{{{0}}}", lower="sqrt", domain=(0.2, 3.0), floats=True,
@@ -182,13 +192,13 @@ def _per_length(y: Any, a: Any) -> Any:
 
 hypot = elementwise(
     "hypot", np.hypot, (lambda y, a, b: _per_length(y, a), lambda y, a, b: _per_length(y, b)),
-    tex=r"\sqrt{{{0}^2 + {1}^2}}", lower="hypot", singular="a = b = 0: 0",
+    refuses="bic", tex=r"\sqrt{{{0}^2 + {1}^2}}", lower="hypot", singular="a = b = 0: 0",
 )  # fmt: skip
 
 
 # ----- whole numbers
 
-gcd = elementwise("gcd", np.gcd, nargs=2, tex=r"\gcd({0}, {1})", lower="by NumPy: integers only", nondiff="defined on integers")
+gcd = elementwise("gcd", np.gcd, nargs=2, refuses="bfc", tex=r"\gcd({0}, {1})", lower="by NumPy: integers only", nondiff="defined on integers")
 lcm = elementwise(
-    "lcm", np.lcm, nargs=2, tex=r"\operatorname{{lcm}}({0}, {1})", lower="by NumPy: integers only", nondiff="defined on integers"
+    "lcm", np.lcm, nargs=2, refuses="bfc", tex=r"\operatorname{{lcm}}({0}, {1})", lower="by NumPy: integers only", nondiff="defined on integers"
 )

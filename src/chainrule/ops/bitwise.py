@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
-
 import numpy as np
 
-from ..types import FLOAT, Shape
-from .record import Bad, Op, Rule, Spec, broadcast_shape, elementwise
+from .record import Op, Rule, elementwise
 
 _WHY = "defined on integers and bools"
 
 
-def _refuse_floats(name: str, *specs: Any) -> Shape:
-    for a in specs:
-        if isinstance(a, float) or (isinstance(a, Spec) and a.dtype.category >= FLOAT):
-            kind = a.dtype.name if isinstance(a, Spec) else "float"
-            raise RuntimeError(
-                f'"{name}_cpu" not implemented for \'{_CPU_NAMES.get(kind, kind)}\': bits belong to integers and bools; '
-                "convert with .long() or .bool() first"
-            )
-    return broadcast_shape(*specs)
-
-
-_CPU_NAMES = {
-    "float32": "Float", "float64": "Double", "float": "Float", "float16": "Half", "bfloat16": "BFloat16",
-    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-}  # fmt: skip
-
-
 def _bits(name: str, forward: Rule, tex: str, lower: str, nargs: int = 2) -> Op:
-    floats = tuple(np.array([1.0]) for _ in range(nargs))
-    return elementwise(
-        name, forward, nargs=nargs, shape=lambda *specs: _refuse_floats(name, *specs), tex=tex, lower=lower, nondiff=_WHY,
-        bad=[Bad(lambda: floats, RuntimeError, "not implemented for")],
-    )  # fmt: skip
+    return elementwise(name, forward, nargs=nargs, tex=tex, lower=lower, refuses="fc", nondiff=_WHY)
 
 
 bitwise_and = _bits("bitwise_and", operator.and_, r"{0} \mathbin{{\&}} {1}", "and")

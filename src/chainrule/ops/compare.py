@@ -13,7 +13,10 @@ _WHY = "it answers true or false"
 
 
 def _compare(name: str, forward: Rule, sign: str, lower: str) -> Op:
-    return elementwise(name, forward, nargs=2, dtype="bool", tex=f"[{{0}} {sign} {{1}}]", lower=lower, nondiff=_WHY)
+    ordered = "" if name in ("eq", "ne") else "c"
+    return elementwise(
+        name, forward, nargs=2, dtype="bool", tex=f"[{{0}} {sign} {{1}}]", lower=lower, refuses=ordered, nondiff=_WHY
+    )
 
 
 eq = _compare("eq", operator.eq, "=", "oeq")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .index import masked_fill
-from .reduce import Dims, reduced_shape, restore, sum
 from .record import structured
+from .reduce import Dims, reduced_shape, restore, sum
 from .rounding import abs, sign
 
 

@@ -45,23 +45,32 @@ def _logit_rule(y: Any, a: Any, eps: float | None) -> Any:
 
 
 logit = elementwise(
-    "logit", _logit, _logit_rule, attrs={"eps": 0.01}, tex=r"\ln\frac{{{0}}}{{1 - {0}}}", lower="log(a / (1 - a))",
+    "logit", _logit, _logit_rule, attrs={"eps": 0.01}, refuses="c", tex=r"\ln\frac{{{0}}}{{1 - {0}}}", lower="log(a / (1 - a))",
     domain=(0.1, 0.9), floats=True, singular="outside the clamp [eps, 1 - eps]: 0",
 )  # fmt: skip
 log_sigmoid = elementwise(
     "log_sigmoid", lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))), lambda y, a: sigmoid(-a),
-    tex=r"\ln \sigma({0})", lower="min(a, 0) - log1p(exp(-abs(a)))",
+    refuses="bic", tex=r"\ln \sigma({0})", lower="min(a, 0) - log1p(exp(-abs(a)))",
 )  # fmt: skip
 
 # ----- of two
 
+
+
+def _logaddexp(a: Any, b: Any) -> Any:
+    if a.dtype.kind != "c":
+        return np.logaddexp(a, b)
+    high, low = np.where(a.real >= b.real, a, b), np.where(a.real >= b.real, b, a)
+    return np.where(a == b, a + LN2, high + np.log1p(np.exp(low - high))).astype(a.dtype)
+
+
 logaddexp = elementwise(
-    "logaddexp", np.logaddexp, (lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
-    tex=r"\ln(e^{{{0}}} + e^{{{1}}})", lower="max(a, b) + log1p(exp(-abs(a - b)))",
+    "logaddexp", _logaddexp, (lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
+    refuses="bi", tex=r"\ln(e^{{{0}}} + e^{{{1}}})", lower="max(a, b) + log1p(exp(-abs(a - b)))",
 )  # fmt: skip
 logaddexp2 = elementwise(
     "logaddexp2", np.logaddexp2, (lambda y, a, b: 1 / (1 + exp2(b - a)), lambda y, a, b: 1 / (1 + exp2(a - b))),
-    tex=r"\log_2(2^{{{0}}} + 2^{{{1}}})", lower="max(a, b) + log2(1 + exp2(-abs(a - b)))",
+    refuses="bic", tex=r"\log_2(2^{{{0}}} + 2^{{{1}}})", lower="max(a, b) + log2(1 + exp2(-abs(a - b)))",
 )  # fmt: skip
 
 
@@ -81,13 +90,13 @@ def _scalar_side(base: str) -> Any:
 xlogy = elementwise(
     "xlogy", lambda a, b: _x_log(a, b, np.log),
     (lambda y, a, b: where((a == 0) & (b <= 0), 0.0, log(b)), lambda y, a, b: a / b),
-    tex=r"{0} \ln({1})", prec=MUL, lower="a * log(b)", domain=((-3.0, 3.0), (0.2, 3.0)), floats=True,
+    refuses="c", tex=r"{0} \ln({1})", prec=MUL, lower="a * log(b)", domain=((-3.0, 3.0), (0.2, 3.0)), floats=True,
     singular="a = 0: 0 whatever b >= 0 is", grad_name=_scalar_side("XlogyBackward"),
 )  # fmt: skip
 xlog1py = elementwise(
     "xlog1py", lambda a, b: _x_log(a, b, np.log1p),
     (lambda y, a, b: where((a == 0) & (b <= -1), 0.0, log1p(b)), lambda y, a, b: a / (1 + b)),
-    tex=r"{0} \ln(1 + {1})", prec=MUL, lower="a * log1p(b)", domain=((-3.0, 3.0), (-0.5, 3.0)), floats=True,
+    refuses="c", tex=r"{0} \ln(1 + {1})", prec=MUL, lower="a * log1p(b)", domain=((-3.0, 3.0), (-0.5, 3.0)), floats=True,
     singular="a = 0: 0 whatever b >= -1 is", grad_name=_scalar_side("SpecialXlog1PyBackward"),
 )  # fmt: skip
 

@@ -35,27 +35,21 @@ def _cholesky(a: Any) -> Any:
     try:
         return np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
+        orders = [failing_minor(m) for m in a.reshape(-1, *a.shape[-2:])]
+        i = next((i for i, k in enumerate(orders) if k), 0)
+        batch = f"(Batch element {i}): " if a.ndim > 2 else ""
         raise LinAlgError(
-            f"linalg.cholesky: {_which(a)}The factorization could not be completed because the input is not "
-            f"positive-definite (the leading minor of order {_minor(a)} is not positive-definite)."
+            f"linalg.cholesky: {batch}The factorization could not be completed because the input is not "
+            f"positive-definite (the leading minor of order {orders[i]} is not positive-definite)."
         ) from None
 
 
-def _which(a: Any) -> str:
-    if a.ndim == 2:
-        return ""
-    for i, m in enumerate(a.reshape(-1, *a.shape[-2:])):
-        if np.linalg.eigvalsh(m).min() <= 0:
-            return f"(Batch element {i}): "
-    return ""
-
-
-def _minor(a: Any) -> int:
-    for m in a.reshape(-1, *a.shape[-2:]):
-        for k in range(1, a.shape[-1] + 1):
-            if np.linalg.eigvalsh(m[:k, :k]).min() <= 0:
-                return k
-    return a.shape[-1]  # type: ignore[no-any-return]
+def failing_minor(a: Any) -> int:
+    """The order of the first leading minor of a matrix that is not positive definite; 0 if all are."""
+    for k in range(1, a.shape[-1] + 1):
+        if not np.linalg.eigvalsh(a[:k, :k]).min() > 0:
+            return k
+    return 0
 
 
 def _cholesky_rule(g: Any, y: Any, a: Any) -> Any:
@@ -184,7 +178,7 @@ def _lu_square(g: Any, lu: Any, m: int, n: int, k: int) -> Any:
     core = part(lu, top)
     low = tril(core, -1)
     gl, gu = tril(part(g, top), -1), triu(part(g, top), 0)
-    inner = tril(matmul(adjoint(low), gl), -1) + triu(matmul(gu, adjoint(triu(core, 0))), 0)
+    inner = tril(matmul(adjoint(low), gl), -1) + gl + triu(matmul(gu, adjoint(triu(core, 0))), 0)
     if m > n:
         below = (..., slice(k, m), left)
         l2, g2 = part(lu, below), part(g, below)

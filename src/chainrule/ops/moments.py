@@ -77,15 +77,18 @@ var = structured(
     shape=_moment_shape, dtype=_real, tex=_TEX_VAR, samples=_moment_samples,
 )  # fmt: skip
 std = structured(
-    "std", lambda a, dim, correction, keepdim: np.sqrt(_moments(a, dim, correction, keepdim)[0]), vjp=(_std_rule,),
+    "std", lambda a, dim, correction, keepdim: np.sqrt(_moments(a, dim, correction, keepdim)[0]),
+    vjp=(_std_rule,),
     shape=_moment_shape, dtype=_real, tex=r"\sigma({0})", samples=_moment_samples,
     singular="where all elements are equal the derivative is taken as 0",
 )  # fmt: skip
 var_mean = structured(
-    "var_mean", _moments, outputs=2, vjp=(_var_mean_rule,), shape=_pair_shape, dtype=lambda a, *_: [_real(a), a.dtype],
+    "var_mean", _moments, outputs=2, vjp=(_var_mean_rule,), shape=_pair_shape, dtype=lambda a,
+    *_: [_real(a), a.dtype],
     tex=_TEX_VAR, samples=_moment_samples,
 )  # fmt: skip
 std_mean = structured(
-    "std_mean", _std_mean, outputs=2, vjp=(_std_mean_rule,), shape=_pair_shape, dtype=lambda a, *_: [_real(a), a.dtype],
+    "std_mean", _std_mean, outputs=2, vjp=(_std_mean_rule,), shape=_pair_shape, dtype=lambda a,
+    *_: [_real(a), a.dtype],
     tex=r"\sigma({0})", samples=_moment_samples,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -86,8 +87,8 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
         column = matmul(adjoint(a), reshape(g, (*g.shape, 1)))
         return reshape(column, column.shape[:-1])
     if a.ndim > 2 and b.ndim == 2:  # one product over all rows instead of a batch of products to be summed
-        n, m = a.shape[-1], g.shape[-1]
-        return matmul(adjoint(reshape(a, (-1, n))), reshape(g, (-1, m)))
+        n, m, rows = a.shape[-1], g.shape[-1], prod(a.shape[:-1])
+        return matmul(adjoint(reshape(a, (rows, n))), reshape(g, (rows, m)))
     return matmul(adjoint(a), g)
 
 

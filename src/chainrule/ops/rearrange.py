@@ -23,6 +23,12 @@ contiguous = structured(
     tex="{0}", samples=lambda rng: [(rng.normal(size=(2, 3)).T,)], grad_name="CloneBackward0",
 )  # fmt: skip
 
+fill = structured(
+    "fill", lambda a, value: np.full(a.shape, value, a.dtype), nargs=2,
+    vjp=(lambda g, y, a, value: g * 0, lambda g, y, a, value: sum_to(g, ())), shape=lambda a, value: a.shape, tex="{1}",
+    samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=()))],
+)  # fmt: skip
+
 flip = structured(
     "flip", lambda a, dims: a[tuple(slice(None, None, -1) if i in dims else slice(None) for i in range(a.ndim))].copy(),
     vjp=(lambda g, y, a, dims: flip(g, dims),), shape=lambda a, dims: a.shape, tex=r"\operatorname{{flip}}({0})",
@@ -144,14 +150,16 @@ pad_constant = structured(
     bad=[Bad(lambda: (np.zeros((2, 3)), ((0, 0), (-2, -2)), 0), RuntimeError, "resulted in a negative output size")],
 )  # fmt: skip
 
-_NUMPY_MODE = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+MODES = ("reflect", "replicate", "circular")
 
 
 def _source(n: int, before: int, after: int, mode: str) -> Any:
     """For every place along a padded dimension, the place of the input that it copies."""
     if mode == "replicate":
         return np.clip(np.arange(-before, n + after), 0, n - 1)
-    index = np.pad(np.arange(n), (max(before, 0), max(after, 0)), mode=_NUMPY_MODE[mode])  # type: ignore[call-overload]
+    if mode == "circular":  # cut first, then wrapped around what is left
+        return np.pad(np.arange(n)[_cut(n, before, after)], (max(before, 0), max(after, 0)), mode="wrap")
+    index = np.pad(np.arange(n), (max(before, 0), max(after, 0)), mode="reflect")
     return index[max(-before, 0) : len(index) - max(-after, 0)]
 
 
@@ -165,7 +173,7 @@ def _pad(a: Any, pads: Pads, mode: str) -> Any:
 pad = structured(
     "pad", _pad, vjp=(lambda g, y, a, pads, mode: unpad(g, a.shape, pads, mode),),
     shape=lambda a, pads, mode: _padded(a.shape, pads), tex=r"\operatorname{{pad}}({0})",
-    samples=lambda rng: [(rng.normal(size=(2, 4)), ((0, 0), (2, 1)), m) for m in _NUMPY_MODE],
+    samples=lambda rng: [(rng.normal(size=(2, 4)), ((0, 0), (2, 1)), m) for m in MODES],
 )  # fmt: skip
 
 
@@ -190,5 +198,5 @@ def _unpad(g: Any, shape: Shape, pads: Pads, mode: str) -> Any:
 unpad = structured(
     "unpad", _unpad, vjp=(lambda g, y, a, shape, pads, mode: pad(g, pads, mode),),
     shape=lambda a, shape, pads, mode: shape, tex=r"\operatorname{{unpad}}({0})",
-    samples=lambda rng: [(rng.normal(size=(2, 7)), (2, 4), ((0, 0), (2, 1)), m) for m in _NUMPY_MODE],
+    samples=lambda rng: [(rng.normal(size=(2, 7)), (2, 4), ((0, 0), (2, 1)), m) for m in MODES],
 )  # fmt: skip

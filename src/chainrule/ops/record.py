@@ -56,6 +56,7 @@ class Op:
     dtype     "same" as the (promoted) inputs, "bool", "int64", or a function of specs and attributes
     floats    integers are converted to the default float first
     weak      Python numbers are handed to forward as they are (NumPy has short cuts for them)
+    refuses   dtypes PyTorch does not compute it on: letters of "bifc" (bool, int, float, complex), B for any bool operand
     promote   which arguments take part in dtype promotion (elementwise operations)
     view      the result may share the input's memory
     outputs   1, or more for operations that return a tuple
@@ -71,7 +72,7 @@ class Op:
 
     __slots__ = (
         "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "dtype", "floats", "forward", "grad_name", "joint", "keeps_all", "lower", "name", "nargs",
-        "needs", "nondiff", "outputs", "prec", "promote", "pulls", "reads", "reads_y", "samples", "shape", "singular",
+        "needs", "nondiff", "outputs", "prec", "promote", "pulls", "reads", "reads_y", "refuses", "samples", "shape", "singular",
         "sizes", "tex", "view", "vjp", "weak",
     )  # fmt: skip
 
@@ -226,8 +227,9 @@ def elementwise(
     promote: tuple[int, ...] | None = None,
     singular: str = "",
     bad: Sequence[Bad] = (),
+    refuses: str = "",
     nondiff: str = "",
-    grad_name: str = "",
+    grad_name: str | Rule = "",
 ) -> Op:
     """Declare an operation on single numbers; shapes broadcast, ∂y/∂x is all the calculus it needs.
 
@@ -241,7 +243,7 @@ def elementwise(
             name, forward, nargs=count, attrs=tuple(attrs or ()), d=d, vjp=None, shape=shape or broadcast_shape, dtype=dtype, floats=floats, weak=weak,
             promote=promote if promote is not None else tuple(range(count)), view=False, outputs=1, tex=tex,
             prec=prec, lower=lower, domain=domain, samples=_sampler(domain, count, attrs) if attrs else None,
-            singular=singular, bad=tuple(bad),
+            singular=singular, bad=tuple(bad), refuses=refuses,
             nondiff=nondiff, grad_name=grad_name or camel(name) + "Backward0",
         )
     )  # fmt: skip
@@ -283,7 +285,7 @@ def structured(
         Op(
             name, forward, nargs=nargs, attrs=parameters[1 if nargs < 0 else nargs :], d=None, vjp=vjp, shape=shape,
             dtype=dtype, floats=False, weak=False, promote=(), view=view, outputs=outputs, tex=tex, prec=prec, lower=lower,
-            domain=None, samples=samples, singular=singular, bad=tuple(bad), nondiff=nondiff,
+            domain=None, samples=samples, singular=singular, bad=tuple(bad), refuses="", nondiff=nondiff,
             grad_name=grad_name or camel(name) + "Backward0",
         )
     )  # fmt: skip

@@ -64,8 +64,8 @@ _LARGE = 4096
 def add_reduce(a: Any, dim: Dims, keepdim: bool) -> Any:
     """Σa over `dim`: integers in int64, half precision in float32, long sums in blocks.
 
-    NumPy adds pairwise only along the contiguous dimension; along any other one after the other, so that the error
-    of a tall float32 column grows with its length. Blocks of √n rows bring it back, and are faster too.
+    NumPy adds pairwise only along the contiguous dimension; along any other one after the other, so that the
+    error of a tall float32 column grows with its length. Blocks of √n rows bring it back, and are faster too.
     """
     kind = a.dtype.kind
     if kind in "biu":
@@ -84,7 +84,7 @@ def add_reduce(a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 def _blocked(a: Any, dim: Dims, keepdim: bool) -> Any:
-    """The sum over one long dimension that is not the contiguous one, in blocks; None where that is no help."""
+    """The sum over one long dimension, not the contiguous one, in blocks; None where that is no help."""
     d = dim[0]
     n = a.shape[d]
     if len(dim) != 1 or n < 256 or not a.flags.c_contiguous or d == a.ndim - 1:
@@ -105,7 +105,8 @@ def _sum_dtype(a: Spec, *_: Any) -> DType:
 
 
 sum = structured(
-    "sum", add_reduce, vjp=(lambda g, y, a, dim, keepdim: restore(g, a.shape, dim, keepdim),), shape=reduced_shape,
+    "sum", add_reduce, vjp=(lambda g, y, a, dim, keepdim: restore(g, a.shape, dim, keepdim),),
+    shape=reduced_shape,
     dtype=_sum_dtype, tex=r"\sum {0}", prec=ADD, samples=samples, grad_name=numbered("Sum"),
 )  # fmt: skip
 
@@ -122,7 +123,8 @@ def _mean(a: Any, dim: Dims, keepdim: bool) -> Any:
 mean = structured(
     "mean", _mean,
     vjp=(lambda g, y, a, dim, keepdim: restore(g / (count(a.shape, dim) or 1), a.shape, dim, keepdim),),
-    shape=reduced_shape, tex=r"\frac{{1}}{{n}} \sum {0}", prec=ADD, samples=samples, grad_name=numbered("Mean"),
+    shape=reduced_shape, tex=r"\frac{{1}}{{n}} \sum {0}", prec=ADD, samples=samples,
+    grad_name=numbered("Mean"),
 )  # fmt: skip
 nansum = structured(
     "nansum", lambda a, dim, keepdim: add_reduce(np.where(np.isnan(a), a.dtype.type(0), a), dim, keepdim),
@@ -131,8 +133,10 @@ nansum = structured(
     singular="a NaN counts as the constant 0: its derivative is 0",
 )  # fmt: skip
 not_nan = structured(
-    "not_nan", lambda a: (a == a).astype(a.dtype), shape=lambda a: a.shape, tex=r"[{0} \text{{ is a number}}]",
-    samples=lambda rng: [(np.array([1.0, np.nan]),)], nondiff="it is constant between the points where it jumps",
+    "not_nan", lambda a: (a == a).astype(a.dtype), shape=lambda a: a.shape,
+    tex=r"[{0} \text{{ is a number}}]",
+    samples=lambda rng: [(np.array([1.0, np.nan]),)],
+    nondiff="it is constant between the points where it jumps",
 )  # fmt: skip
 
 
@@ -148,7 +152,7 @@ def _prod(a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 def _prod_rule(g: Any, y: Any, a: Any, dim: Dims, keepdim: bool) -> Any:
-    """The product of the others: of those before times of those behind, so that zeros need no special case."""
+    """The product of the others: of those before times those behind, so that zeros need no special case."""
     if not a.ndim:
         return g
     flat = a if len(dim) == 1 else reshape(a, (-1,))
@@ -162,7 +166,8 @@ def _prod_rule(g: Any, y: Any, a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 prod = structured(
-    "prod", _prod, vjp=(_prod_rule,), shape=reduced_shape, dtype=_sum_dtype, tex=r"\prod {0}", prec=MUL, grad_name=numbered("Prod"),
+    "prod", _prod, vjp=(_prod_rule,), shape=reduced_shape, dtype=_sum_dtype, tex=r"\prod {0}", prec=MUL,
+    grad_name=numbered("Prod"),
     samples=lambda rng: [*samples(rng), (np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.5]]), (1,), False)],
 )  # fmt: skip
 
@@ -187,7 +192,8 @@ def _logsumexp_rule(g: Any, y: Any, a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 logsumexp = structured(
-    "logsumexp", _logsumexp, vjp=(_logsumexp_rule,), shape=reduced_shape, tex=r"\ln \sum e^{{{0}}}", samples=samples,
+    "logsumexp", _logsumexp, vjp=(_logsumexp_rule,), shape=reduced_shape, tex=r"\ln \sum e^{{{0}}}",
+    samples=samples,
 )  # fmt: skip
 
 
@@ -218,10 +224,22 @@ def _any(a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 all = structured(
-    "all", _all, shape=reduced_shape, dtype=_truth_dtype, tex=r"\bigwedge {0}", samples=_discrete_samples, nondiff=_DISCRETE
+    "all",
+    _all,
+    shape=reduced_shape,
+    dtype=_truth_dtype,
+    tex=r"\bigwedge {0}",
+    samples=_discrete_samples,
+    nondiff=_DISCRETE,
 )
 any = structured(
-    "any", _any, shape=reduced_shape, dtype=_truth_dtype, tex=r"\bigvee {0}", samples=_discrete_samples, nondiff=_DISCRETE
+    "any",
+    _any,
+    shape=reduced_shape,
+    dtype=_truth_dtype,
+    tex=r"\bigvee {0}",
+    samples=_discrete_samples,
+    nondiff=_DISCRETE,
 )
 
 

@@ -98,7 +98,7 @@ def pooling_taps(
         count = np.full(out, divisor)
     index = start + np.arange(kernel)[:, None]
     index = np.where((index >= first) & (index < last), index, n)
-    return Taps(n, index, np.broadcast_to(1.0 / np.maximum(count, 1), index.shape))
+    return Taps(n, index, np.broadcast_to(1.0 / np.where(count == 0, 1, count), index.shape))
 
 
 @lru_cache(256)

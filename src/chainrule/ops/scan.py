@@ -48,7 +48,11 @@ def accumulate(ufunc: np.ufunc, a: Any, dim: int, reverse: bool) -> Any:
 
 
 def _scan_samples(rng: np.random.Generator) -> list[Any]:
-    return [(rng.normal(size=(2, 3)), 1, False), (rng.normal(size=(4, 2)), 0, True), (rng.normal(size=()), 0, False)]
+    return [
+        (rng.normal(size=(2, 3)), 1, False),
+        (rng.normal(size=(4, 2)), 0, True),
+        (rng.normal(size=()), 0, False),
+    ]
 
 
 cumsum = structured(
@@ -82,7 +86,7 @@ _SERIAL = 32
 
 
 def _recur(a: Any, b: Any, dim: int, reverse: bool) -> Any:
-    """y_k = b_k + a_k y_{k-1} (k+1 if reversed): one after the other if short, else by doubling in log₂ n rounds."""
+    """y_k = b_k + a_k y_{k-1} (k+1 if reversed): one by one if short, else by doubling in log₂ n rounds."""
     if not b.ndim:
         return np.array(b)
     step = slice(None, None, -1) if reverse else slice(None)
@@ -114,7 +118,8 @@ recur = structured(
     "recur", _recur, nargs=2, vjp=_recur_rule, shape=lambda a, b, dim, reverse: b.shape,
     tex=r"y_k = {1}_k + {0}_k \, y_{{k-1}}",
     samples=lambda rng: [
-        (rng.normal(size=(2, 4)), rng.normal(size=(2, 4)), 1, False), (rng.normal(size=(3, 2)), rng.normal(size=(3, 2)), 0, True),
+        (rng.normal(size=(2, 4)), rng.normal(size=(2, 4)), 1, False),
+        (rng.normal(size=(3, 2)), rng.normal(size=(3, 2)), 0, True),
         (rng.uniform(-1, 1, size=(40,)), rng.normal(size=(40,)), 0, False),
     ],
 )  # fmt: skip
@@ -124,7 +129,7 @@ recur = structured(
 
 
 def _cumprod_rule(g: Any, y: Any, a: Any, dim: int, reverse: bool) -> Any:
-    """Σ_i g_i ∏_{j≤i, j≠k} a_j as (product before k) · (recurrence behind k): no division, so zeros are no exception."""
+    """Σ_i g_i ∏_{j≤i, j≠k} a_j as (product before k)·(recurrence behind k): no division, no trouble at 0."""
     back, forth = (1, -1) if reverse else (-1, 1)
     behind = recur(conj(shift(a, dim, back, 0.0)), g, dim, not reverse)
     return behind * conj(shift(y, dim, forth, 1.0))
@@ -143,7 +148,9 @@ def _logcumsumexp(a: Any, dim: int) -> Any:
     if not a.ndim:
         return np.array(a)
     top = np.maximum.accumulate(a.real, axis=dim)
-    scale = np.exp(_shift(top, dim, 1, -np.inf) - top)  # what is carried on shrinks by the growth of the maximum
+    scale = np.exp(
+        _shift(top, dim, 1, -np.inf) - top
+    )  # what is carried on shrinks by the growth of the maximum
     return np.log(_recur(scale, np.exp(a - top), dim, False)) + top
 
 
@@ -185,7 +192,8 @@ def _pair_shape(a: Spec, *_: Any) -> list[Shape]:
 
 def _running_record(name: str, ufunc: np.ufunc) -> Any:
     return structured(
-        name, _running(ufunc), outputs=2, vjp=(_running_rule,), shape=_pair_shape, dtype=lambda a, *_: [a.dtype, int64],
+        name, _running(ufunc), outputs=2, vjp=(_running_rule,), shape=_pair_shape, dtype=lambda a,
+        *_: [a.dtype, int64],
         tex=rf"\operatorname{{{{{name}}}}}({{0}})", prec=ATOM,
         singular="of equal values the last one gets the derivative",
         samples=lambda rng: [(rng.normal(size=(2, 5)), 1), (rng.normal(size=(4, 2)), 0)],

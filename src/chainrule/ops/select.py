@@ -9,7 +9,7 @@ import numpy as np
 from .record import Carrier, elementwise
 
 where = elementwise(
-    "where", np.where, (None, lambda y, c, a, b: c, lambda y, c, a, b: c == 0), nargs=3, promote=(1, 2),
+    "where", np.where, (None, lambda y, c, a, b: c != 0, lambda y, c, a, b: c == 0), nargs=3, promote=(1, 2),
     tex=r"[{0}]\,{1} + [\lnot {0}]\,{2}", lower="select", domain=((-1.0, 1.0), (-3.0, 3.0), (-3.0, 3.0)),
 )  # fmt: skip
 
@@ -33,22 +33,22 @@ tie_share = elementwise(
 
 _TIE = "at a tie each gets half"
 maximum = elementwise(
-    "maximum", np.maximum, (lambda y, a, b: tie_share(a, b), lambda y, a, b: tie_share(b, a)), tex=r"\max({0}, {1})",
+    "maximum", np.maximum, (lambda y, a, b: tie_share(a, b), lambda y, a, b: tie_share(b, a)), refuses="c", tex=r"\max({0}, {1})",
     lower="maximum", singular=_TIE,
 )  # fmt: skip
 minimum = elementwise(
-    "minimum", np.minimum, (lambda y, a, b: tie_share(b, a), lambda y, a, b: tie_share(a, b)), tex=r"\min({0}, {1})",
+    "minimum", np.minimum, (lambda y, a, b: tie_share(b, a), lambda y, a, b: tie_share(a, b)), refuses="c", tex=r"\min({0}, {1})",
     lower="minimum", singular=_TIE,
 )  # fmt: skip
 
 _FIRST = "at a tie the first gets all"
 fmax = elementwise(
     "fmax", np.fmax, (lambda y, a, b: (a >= b) | (b != b), lambda y, a, b: ~((a >= b) | (b != b))),
-    tex=r"\max({0}, {1})", lower="maxnum", singular=_FIRST,
+    refuses="c", tex=r"\max({0}, {1})", lower="maxnum", singular=_FIRST,
 )  # fmt: skip
 fmin = elementwise(
     "fmin", np.fmin, (lambda y, a, b: (a <= b) | (b != b), lambda y, a, b: ~((a <= b) | (b != b))),
-    tex=r"\min({0}, {1})", lower="minnum", singular=_FIRST,
+    refuses="c", tex=r"\min({0}, {1})", lower="minnum", singular=_FIRST,
 )  # fmt: skip
 
 
@@ -58,18 +58,18 @@ def _bound_name(base: str) -> Any:
 
 _EDGE = "on the bound the derivative is 1"
 clamp_min = elementwise(
-    "clamp_min", np.maximum, (lambda y, a, b: a >= b, lambda y, a, b: a < b), tex=r"\max({0}, {1})", lower="maximum",
+    "clamp_min", np.maximum, (lambda y, a, b: a >= b, lambda y, a, b: a < b), refuses="c", tex=r"\max({0}, {1})", lower="maximum",
     singular=_EDGE, grad_name=_bound_name("ClampMinBackward"),
 )  # fmt: skip
 clamp_max = elementwise(
-    "clamp_max", np.minimum, (lambda y, a, b: a <= b, lambda y, a, b: a > b), tex=r"\min({0}, {1})", lower="minimum",
+    "clamp_max", np.minimum, (lambda y, a, b: a <= b, lambda y, a, b: a > b), refuses="c", tex=r"\min({0}, {1})", lower="minimum",
     singular=_EDGE, grad_name=_bound_name("ClampMaxBackward"),
 )  # fmt: skip
 clamp = elementwise(
     "clamp", lambda a, low, high: np.minimum(np.maximum(a, low), high),
     (lambda y, a, low, high: (a >= low) & (a <= high), lambda y, a, low, high: (low < high) & (a < low),
      lambda y, a, low, high: (a > high) | (high < low)),
-    tex=r"\operatorname{{clamp}}({0}, {1}, {2})", lower="minimum(maximum(a, low), high)",
+    refuses="c", tex=r"\operatorname{{clamp}}({0}, {1}, {2})", lower="minimum(maximum(a, low), high)",
     domain=((-3.0, 3.0), (-2.0, -0.5), (0.5, 2.0)), singular=_EDGE,
     grad_name=lambda args: "ClampBackward0" if any(isinstance(a, Carrier) for a in args[1:]) else "ClampBackward1",
 )  # fmt: skip

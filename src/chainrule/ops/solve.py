@@ -124,6 +124,49 @@ solve_triangular = structured(
 )  # fmt: skip
 
 
+def _cholesky_solve(b: Any, factor: Any, upper: bool) -> Any:
+    low = factor.swapaxes(-1, -2).conj() if upper else factor
+    half = _solve_triangular(low, b, False, False)
+    return _solve_triangular(low.swapaxes(-1, -2).conj(), half, True, False)
+
+
+def _cholesky_solve_rule(g: Any, y: Any, b: Any, factor: Any, upper: bool, *, needs: Any) -> Any:
+    """b̄ = A⁻¹Ḡ and L̄ = -(b̄Yᴴ + Yb̄ᴴ) L."""
+    gb = cholesky_solve(g, factor, upper)
+    if not needs[1]:
+        return gb, None
+    both = matmul(gb, adjoint(y))
+    both = both + adjoint(both)
+    return gb, -matmul(factor, both) if upper else -matmul(both, factor)
+
+
+def _factor_samples(rng: Any) -> Any:
+    return np.linalg.cholesky(np.eye(3) + np.ones((3, 3)) * rng.uniform(0.1, 0.5))
+
+
+cholesky_solve = structured(
+    "cholesky_solve", _cholesky_solve, nargs=2, vjp=_cholesky_solve_rule, shape=lambda b, factor, upper: _solve_shape(factor, b),
+    tex="({1} {1}^T)^{{-1}} {0}", singular="the triangle of the factor that is not read is treated as if it were 0",
+    samples=lambda rng: [(rng.normal(size=(3, 2)), _factor_samples(rng), False)],
+)  # fmt: skip
+
+
+def _cholesky_inverse(factor: Any, upper: bool) -> Any:
+    return _cholesky_solve(np.eye(factor.shape[-1], dtype=factor.dtype), factor, upper)
+
+
+def _cholesky_inverse_rule(g: Any, y: Any, factor: Any, upper: bool) -> Any:
+    """L̄ = -Y (Ḡ + Ḡᴴ) Y L."""
+    both = matmul(y, matmul(g + adjoint(g), y))
+    return -matmul(factor, both) if upper else -matmul(both, factor)
+
+
+cholesky_inverse = structured(
+    "cholesky_inverse", _cholesky_inverse, vjp=(_cholesky_inverse_rule,), shape=same_shape, tex="({0} {0}^T)^{{-1}}",
+    samples=lambda rng: [(_factor_samples(rng), False)],
+)  # fmt: skip
+
+
 # ----- determinants
 
 

@@ -1,4 +1,4 @@
-"""Order: sorting, the k largest, order statistics and the most frequent value. NaN counts as the greatest number."""
+"""Order: sorting, the k largest, order statistics, the most frequent value. NaN counts as the greatest."""
 
 from __future__ import annotations
 
@@ -118,12 +118,16 @@ def _median_of(skip_nan: bool) -> Any:
 
 _PICKED = "of equal elements one gets the derivative"
 median_dim = structured(
-    "median_dim", _median_of(False), outputs=2, vjp=(picked_rule,), shape=picked_shape("median"), dtype=picked_dtype,
-    tex=r"\operatorname{{median}}({0})", samples=picked_samples, singular=_PICKED, grad_name="MedianBackward1",
+    "median_dim", _median_of(False), outputs=2, vjp=(picked_rule,), shape=picked_shape("median"),
+    dtype=picked_dtype,
+    tex=r"\operatorname{{median}}({0})", samples=picked_samples, singular=_PICKED,
+    grad_name="MedianBackward1",
 )  # fmt: skip
 nanmedian_dim = structured(
-    "nanmedian_dim", _median_of(True), outputs=2, vjp=(picked_rule,), shape=picked_shape("nanmedian"), dtype=picked_dtype,
-    tex=r"\operatorname{{nanmedian}}({0})", samples=picked_samples, singular=_PICKED, grad_name="NanmedianBackward1",
+    "nanmedian_dim", _median_of(True), outputs=2, vjp=(picked_rule,), shape=picked_shape("nanmedian"),
+    dtype=picked_dtype,
+    tex=r"\operatorname{{nanmedian}}({0})", samples=picked_samples, singular=_PICKED,
+    grad_name="NanmedianBackward1",
 )  # fmt: skip
 
 
@@ -145,9 +149,11 @@ def _shared_rule(g: Any, y: Any, a: Any, skip_nan: bool) -> Any:
 
 
 median = structured(
-    "median", _median_all, vjp=(_shared_rule,), shape=lambda a, skip_nan: (), tex=r"\operatorname{{median}}({0})",
+    "median", _median_all, vjp=(_shared_rule,), shape=lambda a, skip_nan: (),
+    tex=r"\operatorname{{median}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), False), (rng.normal(size=(5,)), True)],
     singular="the elements equal to the median share the derivative equally",
+    grad_name=lambda args: "NanmedianBackward0" if args[1:] and args[1] else "MedianBackward0",
 )  # fmt: skip
 
 

@@ -54,11 +54,11 @@ def _eigh(a: Any, upper: bool) -> list[Any]:
 
 
 def _eigh_rule(g: Any, y: Any, a: Any, upper: bool) -> Any:
-    """Ā = V (diag(λ̄) + (VᴴV̄ - its adjoint)/2 / (λⱼ - λᵢ)) Vᴴ."""
+    """Ā = V (diag(λ̄) + VᴴV̄ / (λⱼ - λᵢ) off the diagonal) Vᴴ."""
     values, v = y
     vg = matmul(adjoint(v), g[1])
-    skew = (vg - adjoint(vg)) / 2
-    inner = (skew + eye_like(skew) * _row(g[0])) / _differences(values, skew)
+    eye = eye_like(vg)
+    inner = vg * (1 - eye) / _differences(values, vg) + eye * _row(g[0])
     return matmul(v, matmul(inner, adjoint(v)))
 
 
@@ -152,13 +152,13 @@ def _svd_rule(g: Any, y: Any, a: Any, full: bool) -> Any:
         u, gu, vh, gvh = part(u, columns), part(gu, columns), part(vh, rows), part(gvh, rows)
     v, gv = adjoint(vh), adjoint(gvh)
     ug, vg = matmul(adjoint(u), gu), matmul(vh, gv)
-    skew_u, skew_v = (ug - adjoint(ug)) / 2, (vg - adjoint(vg)) / 2
+    skew_u, skew_v = ug - adjoint(ug), vg - adjoint(vg)
     squares = s * s
     e = _row(squares) - _column(squares) + eye_like(ug)
     inner = (skew_u * _row(s) + _column(s) * skew_v) / e
     if u.dtype in _COMPLEX:  # the imaginary diagonal fixes the phase of each pair of vectors
         eye = eye_like(ug)
-        inner = inner * (1 - eye) + eye * skew_u / _row(s)
+        inner = inner * (1 - eye) + eye * skew_u / _row(2 * s)
     inner = inner + eye_like(ug) * _row(gs)
     out = matmul(u, matmul(inner, vh))
     if m > k:

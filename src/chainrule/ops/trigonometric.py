@@ -21,7 +21,7 @@ acos = elementwise("acos", np.arccos, lambda y, a: -rsqrt((1 - a) * (1 + a)), te
 atan = elementwise("atan", np.arctan, lambda y, a: 1 / (1 + a * a), tex=r"\arctan({0})", lower="atan", floats=True)
 atan2 = elementwise(
     "atan2", np.arctan2, (lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b)),
-    tex=r"\operatorname{{atan2}}({0}, {1})", lower="atan2", floats=True, domain=((0.3, 3.0), (-3.0, 3.0)),
+    refuses="c", tex=r"\operatorname{{atan2}}({0}, {1})", lower="atan2", floats=True, domain=((0.3, 3.0), (-3.0, 3.0)),
     singular="a = b = 0: nan",
 )  # fmt: skip
 
@@ -61,10 +61,10 @@ sinc = elementwise(
 )  # fmt: skip
 
 deg2rad = elementwise(
-    "deg2rad", lambda a: a * a.dtype.type(math.pi / 180), math.pi / 180, tex=r"\frac{{\pi}}{{180}} {0}", prec=MUL,
+    "deg2rad", lambda a: a * a.dtype.type(math.pi / 180), math.pi / 180, refuses="c", tex=r"\frac{{\pi}}{{180}} {0}", prec=MUL, grad_name="Deg2RadBackward0",
     lower="a * (pi / 180)", floats=True,
 )  # fmt: skip
 rad2deg = elementwise(
-    "rad2deg", lambda a: a * a.dtype.type(180 / math.pi), 180 / math.pi, tex=r"\frac{{180}}{{\pi}} {0}", prec=MUL,
+    "rad2deg", lambda a: a * a.dtype.type(180 / math.pi), 180 / math.pi, refuses="c", tex=r"\frac{{180}}{{\pi}} {0}", prec=MUL, grad_name="Rad2DegBackward0",
     lower="a * (180 / pi)", floats=True,
 )  # fmt: skip

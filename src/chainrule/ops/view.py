@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..types import DType, Shape
+from ..types import DType, Shape, float32, int64
 from .movement import embed, reshape
-from .record import Bad, Spec, structured
+from .record import Bad, Op, Spec, structured
 
 Geometry = tuple[Shape, tuple[int, ...], int]  # sizes, strides and offset, in elements
 
@@ -40,11 +40,19 @@ unsqueeze = structured(
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1)],
 )  # fmt: skip
 
-squeeze = structured(
-    "squeeze", lambda a, dims: a.squeeze(dims) if dims else a[...], vjp=(lambda g, y, a, dims: reshape(g, a.shape),),
-    shape=lambda a, dims: tuple(n for i, n in enumerate(a.shape) if i not in dims), view=True, tex="{0}",
-    samples=lambda rng: [(rng.normal(size=(2, 1, 3)), (1,)), (rng.normal(size=(1, 2)), ())],
-)  # fmt: skip
+
+def _squeeze(name: str, grad_name: str) -> Op:
+    """squeeze() of all, one or several dimensions: one operation, under the three names of PyTorch's nodes."""
+    return structured(
+        name, lambda a, dims: a.squeeze(dims) if dims else a[...], vjp=(lambda g, y, a, dims: reshape(g, a.shape),),
+        shape=lambda a, dims: tuple(n for i, n in enumerate(a.shape) if i not in dims), view=True, tex="{0}",
+        samples=lambda rng: [(rng.normal(size=(2, 1, 3)), (1,)), (rng.normal(size=(1, 2)), ())], grad_name=grad_name,
+    )  # fmt: skip
+
+
+squeeze = _squeeze("squeeze", "SqueezeBackward0")
+squeeze_dim = _squeeze("squeeze_dim", "SqueezeBackward1")
+squeeze_dims = _squeeze("squeeze_dims", "SqueezeBackward2")
 
 # ----- parts (select and slice are in index)
 
@@ -225,5 +233,5 @@ def _view_dtype_shape(a: Spec, dtype: DType) -> Shape:
 
 view_dtype = structured(
     "view_dtype", lambda a, dtype: a.view(dtype.np), shape=_view_dtype_shape, dtype=lambda a, dtype: dtype, view=True,
-    tex="{0}", samples=lambda rng: [], nondiff="the bits are read as numbers of another kind",
+    tex="{0}", samples=lambda rng: [(rng.normal(size=(2, 4)), int64), (rng.normal(size=(2, 4)), float32)], nondiff="the bits are read as numbers of another kind",
 )  # fmt: skip

@@ -64,3 +64,60 @@ def scatter_windows(cols: Any, shape: Sequence[int], out: Ints, stride: Ints, pa
     if not any(lo or hi for lo, hi in pads):
         return whole
     return np.ascontiguousarray(whole[(..., *(slice(lo, lo + n) for n, (lo, _) in zip(shape, pads)))])
+
+
+def _steps(sizes: Sequence[int]) -> list[int]:
+    """How far apart neighbours along each dimension are in a flat block of `sizes`."""
+    steps = [1] * len(sizes)
+    for i in range(len(sizes) - 2, -1, -1):
+        steps[i] = steps[i + 1] * sizes[i + 1]
+    return steps
+
+
+def _flat_view(buffer: Any, lead: Sequence[int], block: int, kernel: Ints, spread: Sequence[int], length: int) -> Any:
+    unit = buffer.itemsize
+    outer = [block * unit]
+    for n in reversed(lead[1:]):
+        outer.insert(0, outer[0] * n)
+    return np.ndarray((*lead, *kernel, length), buffer.dtype, buffer, 0, (*outer, *(s * unit for s in spread), unit))
+
+
+def _flat_layout(size: Sequence[int], pads: Pads, kernel: Ints, dilation: Ints, length: int) -> Any:
+    """Sizes of the padded block, its length, the flat distance of neighbours in the kernel, and what runs over the end."""
+    padded = [n + lo + hi for n, (lo, hi) in zip(size, pads)]
+    spread = [s * q for s, q in zip(_steps(padded), dilation)]
+    block = 1
+    for n in padded:
+        block *= n
+    over = max(sum((k - 1) * s for k, s in zip(kernel, spread)) + length - block, 0)
+    return padded, block, spread, over
+
+
+def flat_windows(x: Any, kernel: Ints, length: int, pads: Pads, dilation: Ints) -> Any:
+    """A view (N, C, *kernel, length): per place in the kernel `length` values in memory order, across row ends."""
+    lead, size = x.shape[:2], x.shape[2:]
+    padded, block, spread, over = _flat_layout(size, pads, kernel, dilation, length)
+    total = lead[0] * lead[1] * block
+    buffer = np.zeros(total + over, x.dtype)
+    inner = tuple(slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(size, pads))
+    outer = tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(size, pads))
+    buffer[:total].reshape(*lead, *padded)[(..., *inner)] = x[(..., *outer)]
+    return _flat_view(buffer, lead, block, kernel, spread, length)
+
+
+def scatter_flat(cols: Any, size: Ints, pads: Pads, dilation: Ints) -> Any:
+    """The adjoint of `flat_windows`: cols (N, C, *kernel, length) added up into (N, C, *size)."""
+    lead, kernel, length = cols.shape[:2], cols.shape[2:-1], cols.shape[-1]
+    padded, block, spread, over = _flat_layout(size, pads, kernel, dilation, length)
+    total = lead[0] * lead[1] * block
+    buffer = np.zeros(total + over, cols.dtype)
+    view = _flat_view(buffer, lead, block, kernel, spread, length)
+    for at in product(*map(range, kernel)):
+        view[(slice(None), slice(None), *at)] += cols[(slice(None), slice(None), *at)]
+    whole = buffer[:total].reshape(*lead, *padded)
+    missing = [max(-hi, 0) for _, hi in pads]
+    if any(missing):
+        whole = pad_spatial(whole, tuple((0, m) for m in missing))
+    if not any(lo or hi for lo, hi in pads):
+        return whole
+    return np.ascontiguousarray(whole[(..., *(slice(lo, lo + n) for n, (lo, _) in zip(size, pads)))])

@@ -7,9 +7,7 @@ views of them. A large array goes through the rule in blocks whose temporaries s
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from itertools import repeat
 from operator import attrgetter, is_, itemgetter
 from typing import Any
 
@@ -20,7 +18,7 @@ from ..types import default
 from .rules.rule import Entry, Rule
 
 SMALL = 16384  # elements: a larger parameter pays for its own calls
-BLOCK = 16384  # elements in a block
+BLOCK = 131072  # elements in a block: NumPy reuses temporaries of 256 KiB and more
 
 Array = np.ndarray[Any, Any]
 array_of: Callable[[Any], Any] = attrgetter("_a")
@@ -29,7 +27,7 @@ array_of: Callable[[Any], Any] = attrgetter("_a")
 class Bucket:
     """Parameters that one call of the rule updates: of one dtype and at one step count."""
 
-    __slots__ = ("arrays", "buffers", "direct", "entries", "g", "g_views", "numbers", "p", "p_views", "params", "rule", "unset")
+    __slots__ = ("arrays", "buffers", "copies", "direct", "entries", "g", "numbers", "p", "params", "rule", "unset")
 
     def __init__(self, rule: Rule, params: list[Tensor], state: Mapping[Any, Any], group: dict[str, Any]) -> None:
         self.rule, self.params = rule, params
@@ -49,8 +47,9 @@ class Bucket:
         if self.direct:
             self.p = _flat(first) if self.rule.elementwise else first
             return
-        self.p, self.p_views = self._room()
-        self.g, self.g_views = self._room()
+        self.p, p_views = self._room()
+        self.g, g_views = self._room()
+        self.copies = list(zip(p_views, self.arrays, g_views, self.params))
 
     def _room(self) -> tuple[Array, list[Array]]:
         """A flat real buffer for all parameters, and its parts in their shapes."""
@@ -125,10 +124,9 @@ class Bucket:
             g = _flat(g) if self.rule.elementwise else g
         else:
             g = self.g
-            for view, a in zip(self.p_views, self.arrays):
-                view[...] = a
-            for view, t in zip(self.g_views, self.params):
-                view[...] = t._grad._a  # type: ignore[union-attr]
+            for p_view, a, g_view, t in self.copies:
+                p_view[...] = a
+                g_view[...] = t._grad._a  # type: ignore[union-attr]
         if p.size <= BLOCK or not self.rule.elementwise:
             found = self._update(hyper, p, g, numbers, self.buffers)
         else:
@@ -137,12 +135,12 @@ class Bucket:
             flat.fill(value)
         self.unset = False
         if not self.direct:
-            for a, view in zip(self.arrays, self.p_views):
-                a[...] = view
+            for p_view, a, _, _ in self.copies:
+                a[...] = p_view
 
     def _update(self, hyper: dict[str, Any], p: Array, g: Array, numbers: list[Any], buffers: Any) -> tuple[Any, ...]:
         """The rule on (part of) the arrays, written back; the new numbers."""
-        given = repeat(None, len(buffers)) if self.unset else buffers
+        given = [None] * len(buffers) if self.unset else buffers
         new = self.rule.update(p, g, *numbers, *given, **hyper)
         p[...] = new[0]
         count = len(numbers)
@@ -163,15 +161,18 @@ class Bucket:
 class Plan:
     """The buckets of one group's parameters with a gradient, kept from step to step while nothing has moved."""
 
-    __slots__ = ("buckets", "conditions", "params", "rule")
+    __slots__ = ("buckets", "conditions", "hyper", "params", "rule", "settings")
 
     def __init__(self, rule: Rule, params: list[Tensor], state: Mapping[Any, Any], group: dict[str, Any]) -> None:
         self.rule, self.params = rule, params
         self.conditions = _conditions(rule, group)
+        self.settings: Any = None
         together: dict[Any, list[Tensor]] = {}
-        for p in params:
-            together.setdefault(_key(rule, p, state[p]), []).append(p)
-        self.buckets = [Bucket(rule, members, state, group) for members in together.values()]
+        twice = len(set(params)) != len(params)
+        for p in dict.fromkeys(params):
+            together.setdefault(p if twice else _key(rule, p, state[p]), []).append(p)
+        buckets = {key: Bucket(rule, members, state, group) for key, members in together.items()}
+        self.buckets = [buckets[p] for p in params] if twice else list(buckets.values())
 
     def fits(self, params: list[Tensor], state: Mapping[Any, Any], group: dict[str, Any]) -> bool:
         """Whether it can still be used: the same parameters, state and kept entries."""
@@ -180,9 +181,27 @@ class Plan:
         if self.conditions and self.conditions != _conditions(self.rule, group):
             return False
         try:
-            return all([bucket.current(state) for bucket in self.buckets])
+            for bucket in self.buckets:
+                if not bucket.current(state):
+                    return False
         except (KeyError, AttributeError):  # an entry was removed, or replaced by something else
             return False
+        return True
+
+    def step(self, group: dict[str, Any]) -> None:
+        """Run the rule on every bucket, with the group's hyper-parameters; those held in tensors as Python numbers."""
+        settings = [group[key] for key in self.rule.hyper]
+        if settings != self.settings:
+            self.hyper = {key: _number(value) for key, value in zip(self.rule.hyper, settings)}
+            self.settings = list(self.hyper.values())  # numbers, so that a tensor changed in place is seen
+        for bucket in self.buckets:
+            bucket.run(self.hyper)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple([_number(v) for v in value])
+    return value.item() if isinstance(value, Tensor) else value
 
 
 def start_value(entry: Entry, group: dict[str, Any]) -> float:
@@ -214,4 +233,4 @@ def _real(flat: Array) -> Array:
 
 
 def _flat(a: Any) -> Array:
-    return _real(np.ascontiguousarray(a).reshape(math.prod(a.shape)))
+    return _real(a.reshape(-1))

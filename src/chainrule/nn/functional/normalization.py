@@ -45,6 +45,10 @@ def batch_norm(
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     elif running_mean is None or running_var is None:
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+    if len(shape) < 2 and product(shape):
+        raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1): batch_norm needs (N, C, *)")
+    if len(shape) < 2:
+        return input * 1
     channels = shape[1]
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
         if t is not None and product(t._a.shape) != channels:

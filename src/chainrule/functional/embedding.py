@@ -1,0 +1,181 @@
+"""Rows of a table by index: embedding and embedding_bag (nn.functional's argument order)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.mode import no_grad
+from ..dispatch import bind
+from ..ops import index as index_ops
+from ..ops import scatter as ops
+from ..ops.index import INDEX
+from ..ops.movement import reshape
+from ..tensor import Tensor
+from .api import tensor_argument
+from .index import kind
+
+
+def embedding(
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False, sparse: bool = False,
+) -> Tensor:  # fmt: skip
+    """The rows of `weight` (V, D) at the indices `input` (…): (…, D).
+
+    The row `padding_idx` gets no gradient; `max_norm` first scales the rows used down to that norm, in place;
+    `scale_grad_by_freq` divides a row's gradient by how often it is used.
+
+    >>> import chainrule as cr
+    >>> cr.nn.functional.embedding(cr.tensor([1, 0]), cr.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[3., 4.],
+            [1., 2.]])
+    """
+    _require_indices("embedding", input)
+    tensor_argument("embedding", weight, 1, "weight")
+    if weight._a.ndim != 2:
+        raise RuntimeError("'weight' must be 2-D")
+    padding = _padding(padding_idx, weight)
+    if max_norm is not None:
+        _renormalise(weight, input._a, max_norm, norm_type)
+    return bind(ops.embedding, (weight, input, padding, bool(scale_grad_by_freq)))  # type: ignore[no-any-return]
+
+
+def _require_indices(name: str, input: Any) -> None:
+    tensor_argument(name, input, 2, "indices")
+    if input._a.dtype not in (np.int64, np.int32):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"torch.{kind(input)}Tensor instead (while checking arguments for {name})"
+        )
+
+
+def _padding(padding_idx: int | None, weight: Tensor) -> int:
+    """padding_idx counted from the front; -1 for none."""
+    if padding_idx is None:
+        return -1
+    n = weight._a.shape[0]
+    if not -n <= padding_idx < n:
+        raise AssertionError("Padding_idx must be within num_embeddings")
+    return padding_idx % n
+
+
+def _renormalise(weight: Tensor, indices: Any, max_norm: float, p: float) -> None:
+    used = np.unique(indices)
+    index_ops.require_in_range(used, weight._a.shape[0])
+    rows = weight._a[used]
+    if p == 2:
+        lengths = np.sqrt((rows * rows).sum(-1, keepdims=True))
+    else:
+        lengths = np.linalg.norm(rows, p, -1, keepdims=True)
+    over = (lengths > max_norm)[:, 0]
+    if over.any():
+        scaled = rows[over] * (max_norm / (lengths[over] + 1e-7)).astype(rows.dtype)
+        with no_grad():
+            weight[Tensor._wrap(used[over])] = Tensor._wrap(scaled)
+
+
+def torch_embedding(
+    weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
+) -> Tensor:
+    """torch.embedding: the weight first; nn.functional.embedding is the public form."""
+    _require_indices("embedding", indices)
+    return bind(ops.embedding, (weight, indices, padding_idx, bool(scale_grad_by_freq)))  # type: ignore[no-any-return]
+
+
+def embedding_bag(
+    input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None, norm_type: float = 2,
+    scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False, padding_idx: int | None = None,
+) -> Tensor:  # fmt: skip
+    """The sum, mean or max of the rows of each bag: (B, D).
+
+    Bags are the rows of a 2-D `input`, or the stretches of a 1-D one that start at `offsets`. Entries equal to `padding_idx`
+    are left out; empty bags are 0.
+    """
+    _require_indices("embedding_bag", input)
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    _check_weights(input, per_sample_weights, mode, scale_grad_by_freq)
+    flat, bags, count = _bags(input, offsets, include_last_offset)
+    padding = _padding(padding_idx, weight)
+    sample = None if per_sample_weights is None else reshape(per_sample_weights, (flat.size,))
+    if max_norm is not None:
+        _renormalise(weight, flat, max_norm, norm_type)
+    inside = bags < count
+    keep = inside & (flat != padding) if padding >= 0 else inside
+    if not keep.all():
+        flat, bags = flat[keep], bags[keep]
+        sample = sample if sample is None else sample[Tensor._wrap(keep)]
+    rows = bind(ops.embedding, (weight, Tensor._wrap(flat), -1, bool(scale_grad_by_freq)))
+    if mode == "max":
+        return _largest(rows, bags, count)
+    if sample is not None:
+        rows = rows * reshape(sample, (flat.size, 1))
+    total = bind(index_ops.unindex, (rows, Tensor._wrap(bags), (count, weight._a.shape[1]), (INDEX,)))
+    if mode == "sum":
+        return total  # type: ignore[no-any-return]
+    sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(weight._a.dtype)
+    return total / Tensor._wrap(sizes[:, None])  # type: ignore[no-any-return]
+
+
+def _check_weights(input: Tensor, weights: Tensor | None, mode: str, by_frequency: bool) -> None:
+    if mode == "max" and by_frequency:
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
+    if weights is None:
+        return
+    if weights._a.shape != input._a.shape:
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({list(weights._a.shape)}) is not None, then it must have the same "
+            f"shape as the input ({list(input._a.shape)})"
+        )
+    if mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+            f"(got mode='{mode}'). Please open a feature request on GitHub."
+        )
+
+
+def _bags(input: Tensor, offsets: Tensor | None, last: bool) -> tuple[Any, Any, int]:
+    """The flat indices, the bag that each belongs to, and the number of bags."""
+    ix = input._a
+    if ix.ndim == 2:
+        if offsets is not None:
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+                f"However, found offsets of type {type(offsets)}"
+            )
+        return ix.reshape(-1), np.repeat(np.arange(ix.shape[0]), ix.shape[1]), ix.shape[0]
+    if ix.ndim != 1:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {ix.ndim}")
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    if offsets._a.ndim != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    starts = offsets._a
+    if starts.size and starts[0] != 0:
+        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+                           f"However, got {starts[0]}")  # fmt: skip
+    if starts.size and starts[-1] > ix.size:
+        raise RuntimeError(f"offsets[-1] can not be greater than input's length ({ix.size}), but got offsets[-1] of {starts[-1]}")
+    bags = np.searchsorted(starts, np.arange(ix.size), "right") - 1
+    return ix, bags, starts.size - int(last)
+
+
+def _largest(rows: Tensor, bags: Any, count: int) -> Tensor:
+    """The largest of each column per bag; ties go to the first."""
+    a = rows._a
+    n, width = a.shape
+    best = np.full((count, width), -1, np.int64)
+    for i in range(n):
+        b = bags[i]
+        better = (best[b] < 0) | (a[i] > a[best[b], np.arange(width)])
+        best[b][better] = i
+    if not n:
+        return Tensor._wrap(np.zeros((count, width), a.dtype))
+    picked = bind(ops.gather, (rows, Tensor._wrap(np.maximum(best, 0)), 0))
+    empty = Tensor._wrap(best < 0)
+    return bind(index_ops.masked_fill, (picked, empty, 0))  # type: ignore[no-any-return]
+
+
+__all__: list[str] = []

@@ -1,0 +1,112 @@
+"""The computation of recurrent layers: cells, and the walk of a cell along a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..functional.join import cat, stack
+from ..tensor import Tensor
+from . import functional as F
+
+State = tuple[Tensor, ...]
+# (projected input of one step, state, recurrent weights) -> new state; the first entry of a state is the output
+Cell = Callable[[Tensor, State, Sequence[Tensor | None]], State]
+
+
+def tanh_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
+    """h' = tanh(x + h Wᵀ + b)."""
+    return ((x + F.linear(state[0], weights[0], weights[1])).tanh(),)
+
+
+def relu_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
+    """h' = max(0, x + h Wᵀ + b)."""
+    return ((x + F.linear(state[0], weights[0], weights[1])).relu(),)
+
+
+def lstm_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
+    """c' = σ(f)·c + σ(i)·tanh(g), h' = σ(o)·tanh(c'), with [i f g o] = x + h Wᵀ + b (and h' projected, if asked)."""
+    h, c = state
+    i, f, g, o = (x + F.linear(h, weights[0], weights[1])).chunk(4, -1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    h = o.sigmoid() * c.tanh()
+    projection = weights[2]
+    return (h if projection is None else F.linear(h, projection)), c
+
+
+def gru_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
+    """h' = n + z·(h - n), with r, z = σ(…) and n = tanh(xₙ + r·(h Wₙᵀ + bₙ))."""
+    h = state[0]
+    xr, xz, xn = x.chunk(3, -1)
+    hr, hz, hn = F.linear(h, weights[0], weights[1]).chunk(3, -1)
+    r = (xr + hr).sigmoid()
+    z = (xz + hz).sigmoid()
+    n = (xn + r * hn).tanh()
+    return (n + z * (h - n),)
+
+
+CELLS: dict[str, tuple[Cell, int]] = {  # with the number of gates
+    "RNN_TANH": (tanh_cell, 1), "RNN_RELU": (relu_cell, 1), "LSTM": (lstm_cell, 4), "GRU": (gru_cell, 3),
+}  # fmt: skip
+
+
+def walk(
+    cell: Cell, steps: Sequence[Tensor], state: State, weights: Sequence[Tensor | None], reverse: bool
+) -> tuple[list[Tensor], State]:
+    """The outputs along `steps` (each (batch, gates·hidden)) and the last state of every sequence.
+
+    The batch may shrink from step to step, as in packed sequences: the states of finished sequences are set aside.
+    """
+    outputs: list[Tensor] = []
+    finished: list[State] = []
+    start = state
+    rows = steps[-1 if reverse else 0].shape[0]
+    if rows != start[0].shape[0]:
+        state = tuple(s[:rows] for s in start)
+    for x in reversed(steps) if reverse else steps:
+        now = x.shape[0]
+        if now < rows:
+            finished.append(tuple(s[now:] for s in state))
+            state = tuple(s[:now] for s in state)
+        elif now > rows:  # backwards in time: shorter sequences begin with their initial state
+            state = tuple(cat((s, s0[rows:now])) for s, s0 in zip(state, start))
+        rows = now
+        state = cell(x, state, weights)
+        outputs.append(state[0])
+    if finished:
+        state = tuple(cat(parts) for parts in zip(state, *reversed(finished)))
+    return (outputs[::-1] if reverse else outputs), state
+
+
+def run(
+    mode: str, input: Tensor, batch_sizes: list[int] | None, initial: State, layers: list[list[list[Tensor | None]]],
+    dropout: float,
+) -> tuple[Tensor, State]:  # fmt: skip
+    """All layers and directions over (T, N, in), or over (sum of batch_sizes, in): output and last states.
+
+    `layers[l][d]` holds w_ih, w_hh, b_ih, b_hh, w_hr of layer l in direction d. The input's projection is one matrix
+    product for all steps; what remains per step is the recurrent one.
+    """
+    cell = CELLS[mode][0]
+    last: list[State] = []
+    for number, directions in enumerate(layers):
+        sides = []
+        for d, (w_ih, w_hh, b_ih, b_hh, w_hr) in enumerate(directions):
+            projected = F.linear(input, w_ih, b_ih)
+            steps = projected.unbind(0) if batch_sizes is None else projected.split(batch_sizes)
+            index = len(last)
+            start = tuple(s[index] for s in initial)
+            outputs, state = walk(cell, steps, start, (w_hh, b_hh, w_hr), bool(d))
+            last.append(state)
+            sides.append(stack(outputs) if batch_sizes is None else cat(outputs))
+        input = sides[0] if len(sides) == 1 else cat(sides, -1)
+        if dropout and number < len(layers) - 1:
+            input = F.dropout(input, dropout, True)
+    return input, tuple(stack(states) for states in zip(*last))
+
+
+def zeros(shape: tuple[int, ...], like: Tensor) -> Any:
+    """A zero state of the input's dtype."""
+    return Tensor._wrap(np.zeros(shape, like._a.dtype))

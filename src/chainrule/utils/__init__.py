@@ -1,0 +1,6 @@
+"""Tools around training: `utils.data` feeds it."""
+
+from . import data as data
+from . import dlpack as dlpack
+
+__all__ = ["data", "dlpack"]
