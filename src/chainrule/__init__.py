@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+from ._memory import keep_freed_memory as _keep_freed_memory
 from ._missing import module_getattr
 from ._size import Size as Size
 from .autograd.mode import (
@@ -25,6 +26,7 @@ from .functional.random import *
 from .functional.dtypes import *
 from .functional.convert import *
 from .functional.movement import *
+from .functional.viewing import *
 from .functional.join import *
 from .functional.rearrange import *
 from .functional.restructure import *
@@ -107,6 +109,7 @@ from .types import (
 __version__ = "0.1.0"
 
 # Infinities and NaN are values here, as in PyTorch; NumPy's own warnings stay on for the user's NumPy code.
+_keep_freed_memory()
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"chainrule\.")
 
 if not TYPE_CHECKING:

@@ -177,7 +177,7 @@ def worded(op: Op, args: tuple[Any, ...], error: Exception) -> Exception:
     try:
         op.shape(*_specs(op, args))
         if op.refuses:
-            _refuse(op, args, promoted_dtype(op, args))
+            _refuse(op, args, next(x.dtype for x in args if isinstance(x, Tensor)))
     except Exception as better:
         return better
     if isinstance(error, ValueError):

@@ -193,12 +193,6 @@ class Tensor(Carrier):
         else:
             engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
-    def detach(self) -> Tensor:
-        """The same storage without history."""
-        from .ops.movement import detach
-
-        return self._apply(detach, (self,))  # type: ignore[no-any-return]
-
     def detach_(self) -> Tensor:
         """Forget the history, in place; gradients no longer flow through."""
         if self._base is not None:
@@ -259,7 +253,7 @@ class Tensor(Carrier):
 
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
         """The array itself, no copy: changes on either side are seen on the other."""
-        if self._node is not None and not force:
+        if self._node is not None and mode.grad and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             )

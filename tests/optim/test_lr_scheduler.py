@@ -8,12 +8,8 @@ import weakref
 
 import pytest
 
+from chainrule.optim import Optimizer
 from chainrule.optim import lr_scheduler as lrs
-
-try:
-    from chainrule.optim.optimizer import Optimizer
-except ImportError:
-    Optimizer = object
 
 
 class StandIn(Optimizer):

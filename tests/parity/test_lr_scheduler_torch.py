@@ -7,16 +7,12 @@ import warnings
 
 import pytest
 
+from chainrule.optim import Optimizer
 from chainrule.optim import lr_scheduler as ours
 from chainrule.optim.lr_scheduler.swalr import SWALR
 
 torch = pytest.importorskip("torch", reason="compares with PyTorch")
 theirs = torch.optim.lr_scheduler
-
-try:
-    from chainrule.optim.optimizer import Optimizer
-except ImportError:
-    Optimizer = object
 
 STEPS = 60
 

@@ -1,4 +1,4 @@
-"""What the registry tests share: all records, their sample arguments, and derivatives found without any rule."""
+"""What the registry tests share: all records, sample arguments, and derivatives found without rules."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def projected(op: Op, args: Args, weights: list[Any]) -> Any:
 
 
 def direction(x: Any, source: np.random.Generator) -> Any:
-    """A random direction in the space `x` lives in: symmetric matrices stay symmetric, triangular ones triangular."""
+    """A random direction in the space `x` lives in: symmetric and triangular matrices stay so."""
     v = source.normal(size=np.shape(x))
     if np.ndim(x) < 2 or not x.shape[-1] == x.shape[-2] > 1:
         return v

@@ -1,4 +1,4 @@
-"""Every operation record: all facets filled, the type rule true, derivatives equal to those found without rules."""
+"""Every operation record: facets filled, the type rule true, derivatives as found without any rule."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ REFUSING = [(n, i) for n in RECORDS for i in range(len(REGISTRY[n].bad))]
 
 # 1e-9: the complex step has no truncation error, what is left is rounding in a handful of operations.
 EXACT = 1e-9
-# 1e-6: extrapolated differences lose about half of the 16 digits where the function is large or strongly curved.
+# 1e-6: extrapolated differences lose about half of the 16 digits where a function is large or much curved.
 APPROXIMATE = 1e-6
 
 

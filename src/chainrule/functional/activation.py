@@ -65,7 +65,8 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """y = 1.0507·(x where x > 0, else 1.6733·(eˣ - 1)): keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
+    """y = 1.0507·(x where x > 0, else 1.6733·(eˣ - 1)): keeps mean 0 and variance 1 (Klambauer et al. "
+    "2017)."""
     return _apply("elu", ops.elu, input, _SELU_ALPHA, _SELU_SCALE, 1.0, inplace=inplace)
 
 
@@ -157,7 +158,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     tensor_argument("prelu", input)
     tensor_argument("prelu", weight, 2, "weight")
     if weight.ndim > 1:
-        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}"
+        )
     count = weight._a.size
     if count != 1:
         if not input.ndim:
@@ -165,7 +168,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         channels = input._a.shape[1] if input.ndim > 1 else 1
         if count != channels:
             raise RuntimeError(
-                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} and channel "
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} "
+                "and channel "
                 f"size = {channels}."
             )
     if input.dtype is not weight.dtype:
@@ -175,13 +179,15 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 
 def rrelu(
-    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False,
-    generator: Any = None,
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False,
+    inplace: bool = False, generator: Any = None,
 ) -> Tensor:  # fmt: skip
     """y = x where x > 0, else r·x, with r drawn from [lower, upper) in training and their mean otherwise."""
     tensor_argument("rrelu", input)
     if lower > upper:
-        raise RuntimeError(f"Lower bound should be less than or equal to the upper bound, but got {lower} and {upper}")
+        raise RuntimeError(
+            f"Lower bound should be less than or equal to the upper bound, but got {lower} and {upper}"
+        )
     if not training:
         return _apply("leaky_relu", ops.leaky_relu, input, (lower + upper) / 2, inplace=inplace)
     from ..random import default_generator, uniform
@@ -247,7 +253,36 @@ Tensor.prelu = prelu  # type: ignore[attr-defined]
 Tensor.hardshrink = hardshrink  # type: ignore[attr-defined]
 
 __all__ = [
-    "celu", "celu_", "elu", "elu_", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_",
-    "leaky_relu", "leaky_relu_", "logsigmoid", "mish", "prelu", "relu", "relu6", "relu_", "rrelu", "rrelu_", "selu",
-    "selu_", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold", "threshold_",
-]  # fmt: skip
+    "celu",
+    "celu_",
+    "elu",
+    "elu_",
+    "gelu",
+    "glu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "hardtanh_",
+    "leaky_relu",
+    "leaky_relu_",
+    "logsigmoid",
+    "mish",
+    "prelu",
+    "relu",
+    "relu6",
+    "relu_",
+    "rrelu",
+    "rrelu_",
+    "selu",
+    "selu_",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanh",
+    "tanhshrink",
+    "threshold",
+    "threshold_",
+]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..dispatch import binary, bind, unary
-from ..inplace import assign, inplace, require_writable
 from ..dispatch import where as spot
+from ..inplace import assign, inplace, require_writable
 from ..ops.record import Op
 from ..tensor import Tensor
 from ..types import dtype_of
@@ -27,7 +27,8 @@ def write(out: Tensor, result: Tensor) -> Tensor:
     """The `out=` argument: the result's values in `out`, resized if its shape differs."""
     if out._node is not None or result._node is not None:
         raise RuntimeError(
-            "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+            "functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments "
             "requires grad."
         )
     if out._a.shape != result._a.shape:
@@ -60,8 +61,11 @@ def in_place_of(function: Callable[..., Any]) -> Callable[..., Tensor]:
     return changed
 
 
-def unary_function(op: Op, *aliases: str, in_place: bool = True, methods: bool = True) -> Callable[..., Tensor]:
-    """torch.<op>(input, *, out=None), Tensor.<op>() and Tensor.<op>_() of a one-argument elementwise record."""
+def unary_function(
+    op: Op, *aliases: str, in_place: bool = True, methods: bool = True
+) -> Callable[..., Tensor]:
+    """torch.<op>(input, *, out=None), Tensor.<op>() and Tensor.<op>_() of a one-argument elementwise "
+    "record."""
     fast = unary(op)
 
     def function(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -123,4 +127,12 @@ def _finish(function: Any, op: Op, arguments: tuple[str, ...]) -> None:
     function.__doc__ = f"Elementwise {op.name.replace('_', ' ')}: y = {formula}.{note}"
 
 
-__all__ = ["binary_function", "dtype_of", "in_place_of", "method", "tensor_argument", "unary_function", "write"]
+__all__ = [
+    "binary_function",
+    "dtype_of",
+    "in_place_of",
+    "method",
+    "tensor_argument",
+    "unary_function",
+    "write",
+]

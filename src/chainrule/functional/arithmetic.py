@@ -130,10 +130,16 @@ def _float_power_(self: Tensor, exponent: Any) -> Tensor:
     """float_power() written into this tensor, which must be double to hold the result."""
     from .api import in_place_of
 
-    kinds = [self.dtype.category, exponent.dtype.category if isinstance(exponent, Tensor) else scalar_dtype(exponent).category]
+    kinds = [
+        self.dtype.category,
+        exponent.dtype.category if isinstance(exponent, Tensor) else scalar_dtype(exponent).category,
+    ]
     wide = complex128 if COMPLEX in kinds else float64
     if self.dtype is not wide:
-        raise RuntimeError(f"the base given to float_power_ has dtype {self.dtype.name} but the operation's result requires dtype {wide.name}")
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {self.dtype.name} but the operation's result "
+            f"requires dtype {wide.name}"
+        )
     return in_place_of(float_power)(self, exponent)
 
 
@@ -145,19 +151,24 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
-def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
+def addcmul(
+    input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None
+) -> Tensor:
     """y = input + value·tensor1·tensor2."""
     tensor_argument("addcmul", input)
     result: Tensor = bind(ops.addcmul, (input, tensor1, tensor2, value))
     return result if out is None else write(out, result)
 
 
-def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
+def addcdiv(
+    input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None
+) -> Tensor:
     """y = input + value·tensor1/tensor2; of floating-point tensors."""
     tensor_argument("addcdiv", input)
     if all(isinstance(t, Tensor) and t.dtype.category < FLOAT for t in (tensor1, tensor2)):
         raise RuntimeError(
-            "Integer division with addcdiv is no longer supported, and in a future release addcdiv will perform a true "
+            "Integer division with addcdiv is no longer supported, and in a future release addcdiv will "
+            "perform a true "
             "division of tensor1 and tensor2. Divide first: input + value * torch.div(tensor1, tensor2)."
         )
     result: Tensor = bind(ops.addcdiv, (input, tensor1, tensor2, value))
@@ -175,12 +186,15 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
     tensor_argument("lerp", end, 2, "end")
     if input.dtype.category < FLOAT:
         raise NotImplementedError(
-            f"\"lerp_cpu\" not implemented for '{scalar_type(input.dtype)}': convert the tensors with .float() first"
+            f"\"lerp_cpu\" not implemented for '{scalar_type(input.dtype)}': convert the tensors with "
+            ".float() first"
         )
     if input.dtype is not end.dtype:
         raise RuntimeError(f"expected dtype {input.dtype.name} for `end` but got dtype {end.dtype.name}")
     if isinstance(weight, Tensor) and weight.dtype is not input.dtype:
-        raise RuntimeError(f"expected dtype {input.dtype.name} for `weight` but got dtype {weight.dtype.name}")
+        raise RuntimeError(
+            f"expected dtype {input.dtype.name} for `weight` but got dtype {weight.dtype.name}"
+        )
     result: Tensor = bind(ops.lerp, (input, end, weight))
     return result if out is None else write(out, result)
 
@@ -196,8 +210,8 @@ for _function in (rsub, true_divide, float_power, positive, addcmul, addcdiv, le
     method(_function)
 method(div, "div", "divide")
 for _name, _function, _op in (
-    ("div", div, ops.div), ("divide", div, ops.div), ("true_divide", true_divide, ops.div), ("addcmul", addcmul, ops.addcmul),
-    ("addcdiv", addcdiv, ops.addcdiv), ("lerp", lerp, ops.lerp), ("ldexp", ldexp, ops.mul),
+    ("div", div, ops.div), ("divide", div, ops.div), ("true_divide", true_divide, ops.div),
+    ("addcmul", addcmul, ops.addcmul), ("addcdiv", addcdiv, ops.addcdiv), ("lerp", lerp, ops.lerp), ("ldexp", ldexp, ops.mul),
 ):  # fmt: skip
     setattr(Tensor, _name + "_", inplace(_op, _function))
 Tensor.float_power_ = _float_power_  # type: ignore[attr-defined]
@@ -207,7 +221,8 @@ for _name in _CHANGING:
     globals()[_name + "_"] = getattr(Tensor, _name + "_")
 
 __all__ = [
-    "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod", "gcd", "hypot", "lcm", "ldexp",
-    "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "reciprocal", "remainder", "rsqrt", "rsub", "sqrt",
-    "square", "sub", "subtract", "true_divide", *[name + "_" for name in _CHANGING],
+    "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod", "gcd", "hypot",
+    "lcm", "ldexp", "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "reciprocal",
+    "remainder", "rsqrt", "rsub", "sqrt", "square", "sub", "subtract", "true_divide",
 ]  # fmt: skip
+__all__ += [name + "_" for name in _CHANGING]

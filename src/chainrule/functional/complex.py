@@ -109,11 +109,13 @@ def _require_pair(name: str, a: Any, b: Any) -> None:
     for x in (a, b):
         if x.dtype.category != FLOAT:
             raise RuntimeError(
-                f"Expected both inputs to be Half, Float or Double tensors but got {scalar_type(a.dtype)} and {scalar_type(b.dtype)}"
+                f"Expected both inputs to be Half, Float or Double tensors but got {scalar_type(a.dtype)} "
+                f"and {scalar_type(b.dtype)}"
             )
     if a.dtype is not b.dtype:
         raise RuntimeError(
-            f"Expected object of scalar type {scalar_type(a.dtype)} but got scalar type {scalar_type(b.dtype)} for second argument"
+            f"Expected object of scalar type {scalar_type(a.dtype)} but got scalar type "
+            f"{scalar_type(b.dtype)} for second argument"
         )
 
 
@@ -129,9 +131,9 @@ def view_as_complex(input: Tensor) -> Tensor:
     """A view of pairs of reals along the last dimension as complex numbers."""
     tensor_argument("view_as_complex", input)
     if input.dtype.category != FLOAT:
-            raise RuntimeError(
-            "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
-            + scalar_type(input.dtype)
+        raise RuntimeError(
+            "view_as_complex is only supported for half, float and double tensors, but got a tensor of "
+            "scalar type: " + scalar_type(input.dtype)
         )
     return bind(ops.view_as_complex, (input,))  # type: ignore[no-any-return]
 
@@ -153,13 +155,27 @@ def _array(value: Any) -> Any:
 for _function in (conj, conj_physical, resolve_conj, resolve_neg, is_conj, is_neg, angle, sgn):
     method(_function)
 Tensor.is_complex = is_complex  # type: ignore[attr-defined]
-Tensor.conj_physical_ = inplace(ops.conj, conj_physical)  # type: ignore[attr-defined]
 Tensor.sgn_ = inplace(rounding.sgn, sgn)  # type: ignore[attr-defined]
 Tensor.real = property(real, _set_real)  # type: ignore[attr-defined]
 Tensor.imag = property(imag, _set_imag)  # type: ignore[attr-defined]
-conj_physical_ = Tensor.conj_physical_
+conj_physical_ = inplace(ops.conj, conj_physical)
+Tensor.conj_physical_ = conj_physical_  # type: ignore[attr-defined]
 
 __all__ = [
-    "angle", "complex", "conj", "conj_physical", "conj_physical_", "imag", "is_complex", "is_conj", "is_neg", "polar",
-    "real", "resolve_conj", "resolve_neg", "sgn", "view_as_complex", "view_as_real",
-]  # fmt: skip
+    "angle",
+    "complex",
+    "conj",
+    "conj_physical",
+    "conj_physical_",
+    "imag",
+    "is_complex",
+    "is_conj",
+    "is_neg",
+    "polar",
+    "real",
+    "resolve_conj",
+    "resolve_neg",
+    "sgn",
+    "view_as_complex",
+    "view_as_real",
+]

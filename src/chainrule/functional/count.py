@@ -199,7 +199,7 @@ def histogram(
     density: bool = False,
     out: Any = None,
 ) -> Any:
-    """Counts (or weights, or a density) in `bins` intervals, and the edges between them, as (hist, bin_edges).
+    """Counts (or weights, or a density) in `bins` intervals, and their edges, as (hist, bin_edges).
 
     >>> import chainrule as cr
     >>> cr.histogram(cr.tensor([1.0, 2.0, 1.0]), bins=2, range=(0.0, 2.0)).hist
@@ -227,7 +227,7 @@ def histogramdd(
     weight: Tensor | None = None,
     density: bool = False,
 ) -> Any:
-    """Counts of the points input[..., :] on a grid of as many dimensions as their last size, as (hist, bin_edges)."""
+    """Counts of the points input[..., :] on a grid with one dimension per coordinate, as (hist, bin_edges)."""
     tensor_argument("histogramdd", input)
     a = input._array()
     n = a.shape[-1]
@@ -235,7 +235,8 @@ def histogramdd(
     per_dim = list(bins) if isinstance(bins, (list, tuple)) else [bins] * n
     if len(per_dim) != n:
         raise RuntimeError(
-            f"torch.histogramdd: The size of bins must be equal to the innermost dimension of the input: {len(per_dim)} != {n}"
+            f"torch.histogramdd: The size of bins must be equal to the innermost dimension of the "
+            f"input: {len(per_dim)} != {n}"
         )
     spans = [None] * n if range is None else [(range[2 * i], range[2 * i + 1]) for i in np.arange(n)]
     columns = [points[:, i] for i in np.arange(n)]

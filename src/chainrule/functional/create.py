@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..device import require_cpu
-from ..inplace import assign, require_writable
+from ..inplace import assign, require_writable, touch
 from ..dispatch import where as spot
 from ..tensor import Tensor
 from ..types import FROM_NUMPY, DType, as_dtype, default, dtype_of, promote_types, scalar_dtype
@@ -292,6 +292,12 @@ def _dlpack_device(self: Tensor) -> Any:
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Write the values of `src`, broadcast and converted, into this tensor."""
+    a, b = self._a, getattr(src, "_a", None)
+    if self._node is None and self._base is None and type(a) is ndarray and type(b) is ndarray and src._node is None:
+        if a.shape == b.shape and a.dtype is b.dtype and a.flags.writeable and 0 not in a.strides:
+            np.copyto(a, b)
+            touch(self, spot())
+            return self
     require_writable(self)
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")

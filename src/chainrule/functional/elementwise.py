@@ -1,4 +1,4 @@
-"""Functions of single numbers: exponentials, logarithms, trigonometry, rounding, signs; arithmetic is in arithmetic.py."""
+"""Functions of single numbers: exponentials, logarithms, trigonometry, rounding and signs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from ..dispatch import bind
 from ..inplace import inplace
-from ..ops import exponential, rounding, special, trigonometric
+from ..ops import arithmetic, exponential, rounding, special, trigonometric
 from ..tensor import Tensor
 from ..types import FLOAT, scalar_type
 from .api import binary_function, method, tensor_argument, unary_function, write
@@ -71,7 +71,8 @@ def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Te
     tensor_argument("heaviside", values, 2, "values")
     if input.dtype is not values.dtype:
         raise RuntimeError(
-            f"heaviside is not yet implemented for tensors with different dtypes: got {input.dtype} and {values.dtype}"
+            f"heaviside is not yet implemented for tensors with different dtypes: got {input.dtype} and "
+            f"{values.dtype}"
         )
     result: Tensor = bind(rounding.heaviside, (input, values))
     return result if out is None else write(out, result)
@@ -90,7 +91,7 @@ def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None)
 
 
 def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
-    """The nearest whole number, halves to the even one; with `decimals`, to that many digits behind the point.
+    """The nearest whole number, halves to the even one; `decimals` counts digits behind the point.
 
     >>> import chainrule as cr
     >>> cr.round(cr.tensor([0.5, 1.5, 2.5]))
@@ -99,7 +100,8 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
     tensor_argument("round", input)
     if decimals and input.dtype.category < FLOAT:
         raise NotImplementedError(
-            f"\"round_cpu\" not implemented for '{scalar_type(input.dtype)}' with decimals: convert with .float() first"
+            f"\"round_cpu\" not implemented for '{scalar_type(input.dtype)}' with decimals: convert with "
+            ".float() first"
         )
     result: Tensor = bind(rounding.round, (input, decimals))
     return result if out is None else write(out, result)
@@ -135,7 +137,7 @@ def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
         raise RuntimeError("p has to be greater than or equal to 1")
     total: Any = math.log(math.pi) * p * (p - 1) / 4
     for j in range(p):
-        total = special.lgamma(input - j / 2) + total
+        total = special.lgamma(arithmetic.sub(input, j / 2)) + total
     return total if out is None else write(out, total)
 
 
@@ -152,19 +154,57 @@ Tensor.mvlgamma_ = inplace(special.lgamma, mvlgamma)  # type: ignore[attr-define
 
 # torch has these in-place forms as functions too
 _CHANGING = (
-    "abs", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh", "atan",
-    "atanh", "ceil", "cos", "cosh", "deg2rad", "erf", "erfc", "exp", "exp2", "expm1", "fix", "floor", "frac", "i0",
-    "log", "log10", "log1p", "log2", "logit", "rad2deg", "round", "sigmoid", "sin", "sinc", "sinh", "tan", "tanh",
-    "trunc", "xlogy",
-)  # fmt: skip
+    "abs",
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "ceil",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "fix",
+    "floor",
+    "frac",
+    "i0",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logit",
+    "rad2deg",
+    "round",
+    "sigmoid",
+    "sin",
+    "sinc",
+    "sinh",
+    "tan",
+    "tanh",
+    "trunc",
+    "xlogy",
+)
 for _name in _CHANGING:
     globals()[_name + "_"] = getattr(Tensor, _name + "_")
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
-    "asin", "asinh", "atan", "atan2", "atanh", "ceil", "copysign", "cos", "cosh", "deg2rad", "digamma", "erf", "erfc",
-    "erfinv", "exp", "exp2", "expm1", "fix", "floor", "frac", "heaviside", "i0", "igamma", "igammac", "lgamma", "log",
-    "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logit", "mvlgamma", "nextafter", "polygamma", "rad2deg",
-    "round", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "tan", "tanh", "trunc", "xlogy",
-    *[name + "_" for name in _CHANGING],
+    "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
+    "arctanh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "copysign", "cos", "cosh", "deg2rad",
+    "digamma", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "fix", "floor", "frac", "heaviside", "i0",
+    "igamma", "igammac", "lgamma", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logit",
+    "mvlgamma", "nextafter", "polygamma", "rad2deg", "round", "sigmoid", "sign", "signbit", "sin", "sinc",
+    "sinh", "tan", "tanh", "trunc", "xlogy",
 ]  # fmt: skip
+__all__ += [name + "_" for name in _CHANGING]

@@ -13,7 +13,7 @@ import numpy as np
 from ..device import require_cpu
 from ..dispatch import bind
 from ..dispatch import where as spot
-from ..inplace import assign, old_value, require_writable
+from ..inplace import assign, old_value, require_writable, touch
 from ..ops.rearrange import fill as fill_op
 from ..tensor import Tensor
 from ..types import COMPLEX, DType, as_dtype, default, dtype_of, int64, scalar_dtype, wrap_dim
@@ -21,6 +21,7 @@ from .api import method, tensor_argument, write
 from .create import tensor
 
 Array = np.ndarray[Any, Any]
+ndarray = np.ndarray
 
 
 def sized(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
@@ -359,6 +360,12 @@ def _value(x: Tensor, value: Any) -> Tensor:
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Every element set to `value`, a number or a 0-dim tensor."""
+    a = self._a
+    if type(value) in (int, float) and self._node is None and self._base is None and a.dtype.kind == "f" and type(a) is ndarray:
+        if a.flags.writeable:
+            a.fill(value)
+            touch(self, spot())
+            return self
     require_writable(self)
     return assign(self, bind(fill_op, (old_value(self, False), _value(self, value))), spot())
 

@@ -25,17 +25,20 @@ def _operands(name: str, tensors: Any) -> list[Tensor]:
         raise TypeError(
             f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
         )
+    first = None
+    mixed = False
     for i, x in enumerate(tensors):
         if not isinstance(x, Tensor):
-            raise TypeError(
-                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"
-            )
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+        if first is None:
+            first = x._a.dtype
+        elif x._a.dtype is not first:
+            mixed = True
     if not tensors:
         if name in ("cat", "concat", "concatenate", "block_diag"):
             raise ValueError("torch.cat(): expected a non-empty list of Tensors")
         raise RuntimeError(f"{name} expects a non-empty TensorList")
-    first = tensors[0]._a.dtype
-    if all(x._a.dtype is first for x in tensors):
+    if not mixed:
         return list(tensors)
     target = result_type([(dtype_of(x._a), x._a.ndim) for x in tensors])
     return [cast(x, target) for x in tensors]
@@ -55,14 +58,14 @@ def _cat(name: str, tensors: Any, dim: int, out: Tensor | None = None) -> Tensor
     xs = _operands(name, tensors)
     if isinstance(dim, str):
         raise TypeError(f"{name}(): argument 'dim' must be int, not str: named dimensions are not supported")
-    for i, x in enumerate(xs):
-        if not x._a.ndim:
-            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
-    ndim = max(x._a.ndim for x in xs)
-    dim = wrap_dim(dim, ndim)
-    if ndim > 1:  # torch skips empty vectors whatever the shape of the others
-        xs = [x for x in xs if x._a.shape != (0,)] or xs
-    result: Tensor = bind(ops.cat, (xs, dim, tuple([x._a.shape[dim] for x in xs if dim < x._a.ndim])))
+    shapes = [x._a.shape for x in xs]
+    if () in shapes:
+        raise RuntimeError(f"zero-dimensional tensor (at position {shapes.index(())}) cannot be concatenated")
+    if (0,) in shapes:  # PyTorch skips empty vectors whatever the shape of the others
+        xs = [x for x, s in zip(xs, shapes) if s != (0,)] or xs
+        shapes = [x._a.shape for x in xs]
+    dim = wrap_dim(dim, len(shapes[0]))
+    result: Tensor = bind(ops.cat, (xs, dim, tuple([s[dim] for s in shapes if dim < len(s)])))
     return result if out is None else write(out, result)
 
 

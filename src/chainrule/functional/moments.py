@@ -34,8 +34,8 @@ def _moment(
     dims = dims_of(dim, input._a.ndim)
     if count(input._a.shape, dims) - correction <= 0 and _has_results(input._a.shape, dims):
         warnings.warn(
-            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
-            "(input numel divided by output numel).",
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
+            "reduction factor (input numel divided by output numel).",
             UserWarning,
             stacklevel=4,
         )
@@ -86,7 +86,7 @@ def var_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Variance and mean over `dim`, as a pair."""
-    return tuple(_moment("var_mean", ops.var_mean, input, dim, unbiased, keepdim, correction))  # type: ignore[return-value]
+    return tuple(_moment("var_mean", ops.var_mean, input, dim, unbiased, keepdim, correction))
 
 
 @numpy_names
@@ -99,7 +99,7 @@ def std_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Standard deviation and mean over `dim`, as a pair."""
-    return tuple(_moment("std_mean", ops.std_mean, input, dim, unbiased, keepdim, correction))  # type: ignore[return-value]
+    return tuple(_moment("std_mean", ops.std_mean, input, dim, unbiased, keepdim, correction))
 
 
 method(var)

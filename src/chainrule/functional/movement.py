@@ -17,17 +17,23 @@ from ..tensor import Tensor
 from ..types import DType, as_dtype, wrap_dim
 from ..types import broadcast_shapes as _broadcast
 from .api import method, tensor_argument
+from .viewing import view_of
 
 def sizes(args: Any, name: str = "size") -> tuple[int, ...]:
     """Sizes given as ints or as one sequence: f(2, 3), f((2, 3)), f(Size([2, 3]))."""
-    if len(args) == 1 and not isinstance(args[0], int):
+    if len(args) == 1 and type(args[0]) is not int:
         first = args[0]
         if isinstance(first, Sequence):
-            args = first
+            args = first if type(first) is tuple else tuple(first)
         elif not hasattr(first, "__index__"):
             raise TypeError(f"argument '{name}' must be tuple of ints, not {type(first).__name__}")
+    for n in args:
+        if type(n) is not int:
+            break
+    else:
+        return args  # type: ignore[no-any-return]
     try:
-        return tuple([n if type(n) is int else operator.index(n) for n in args])
+        return tuple([operator.index(n) for n in args])
     except TypeError:
         wrong = next((n for n in args if not hasattr(n, "__index__")), args)
         raise TypeError(
@@ -60,7 +66,7 @@ def _reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
             raise
         if out.base is not a and out.base is not a.base:  # NumPy had to copy
             return bind(core.unsafe_view, (bind(contiguous_op, (x,)), shape))  # type: ignore[no-any-return]
-    return bind(core.reshape, (x, shape))  # type: ignore[no-any-return]
+    return view_of(core.reshape, x, shape)
 
 
 def _reshape_method(self: Tensor, *shape: Any) -> Tensor:
@@ -71,7 +77,7 @@ def _view(self: Tensor, *shape: Any, dtype: DType | None = None) -> Tensor:
     """The same memory in another shape, or (given a dtype) read as another type; never a copy."""
     if dtype is not None or isinstance(shape[0] if shape else None, DType):
         return bind(ops.view_dtype, (self, as_dtype(dtype if dtype is not None else shape[0])))  # type: ignore[no-any-return]
-    r: Tensor = bind(core.reshape, (self, sizes(shape)))
+    r = view_of(core.reshape, self, sizes(shape))
     a = self._a
     if r._base is None and not a.flags.c_contiguous and a.size:
         raise RuntimeError(
@@ -132,7 +138,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
             f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the "
             "input tensor"
         )
-    return bind(core.reshape, (input, (*shape[:dim], *new, *shape[dim + 1 :])))  # type: ignore[no-any-return]
+    return view_of(core.reshape, input, (*shape[:dim], *new, *shape[dim + 1 :]))
 
 
 # ----- orders
@@ -144,8 +150,8 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     n = input._a.ndim
     dim0, dim1 = wrap_dim(dim0, n), wrap_dim(dim1, n)
     if not n:
-        return bind(core.reshape, (input, ()))  # type: ignore[no-any-return]
-    return bind(ops.transpose, (input, dim0, dim1))  # type: ignore[no-any-return]
+        return view_of(core.reshape, input, ())
+    return view_of(ops.transpose, input, dim0, dim1)
 
 
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
@@ -163,7 +169,7 @@ def t(input: Tensor) -> Tensor:
     tensor_argument("t", input)
     if input._a.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input._a.ndim}D")
-    return bind(ops.t, (input,))  # type: ignore[no-any-return]
+    return view_of(ops.t, input)
 
 
 def permute(input: Tensor, dims: Any) -> Tensor:
@@ -180,15 +186,22 @@ def permute(input: Tensor, dims: Any) -> Tensor:
 def _permute(x: Tensor, *args: Any) -> Tensor:
     dims = sizes(args, "dims")
     n = x._a.ndim
+    order = tuple([d + n if d < 0 else d for d in dims])
+    if sorted(order) != list(range(n)):
+        _refuse_order(dims, n)
+    return view_of(core.permute, x, order)
+
+
+def _refuse_order(dims: tuple[int, ...], n: int) -> None:
     if len(dims) != n:
         raise RuntimeError(
             f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
             f"ordering of dimensions i.e. input.dim() = {n} is not equal to len(dims) = {len(dims)}"
         )
-    order = tuple([wrap_dim(d, n) for d in dims])
-    if len(set(order)) != n:
+    for d in dims:
+        wrap_dim(d, n)
+    if n:
         raise RuntimeError("permute(): duplicate dims are not allowed.")
-    return bind(core.permute, (x, order))  # type: ignore[no-any-return]
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
@@ -209,7 +222,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
         return input
     rest = iter([d for d in range(n) if d not in froms])
     place = dict(zip(tos, froms))
-    return bind(core.permute, (input, tuple(place[i] if i in place else next(rest) for i in range(n))))  # type: ignore[no-any-return]
+    return view_of(core.permute, input, tuple(place[i] if i in place else next(rest) for i in range(n)))
 
 
 def moveaxis(input: Tensor, source: Any, destination: Any) -> Tensor:
@@ -232,7 +245,7 @@ def adjoint(input: Tensor) -> Tensor:
 
 def _T(self: Tensor) -> Tensor:
     """The dimensions in reverse order."""
-    return bind(core.permute, (self, tuple(range(self._a.ndim))[::-1]))  # type: ignore[no-any-return]
+    return view_of(core.permute, self, tuple(range(self._a.ndim))[::-1])
 
 
 def _mT(self: Tensor) -> Tensor:
@@ -241,7 +254,7 @@ def _mT(self: Tensor) -> Tensor:
         raise RuntimeError(
             f"tensor.mT is only supported on matrices or batches of matrices. Got {self._a.ndim}-D tensor."
         )
-    return bind(ops.transpose, (self, self._a.ndim - 2, self._a.ndim - 1))  # type: ignore[no-any-return]
+    return view_of(ops.transpose, self, self._a.ndim - 2, self._a.ndim - 1)
 
 
 def _H(self: Tensor) -> Tensor:
@@ -278,12 +291,12 @@ def _expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
                     f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
                 )
         wanted = tuple([have[i - extra] if n == -1 else n for i, n in enumerate(wanted)])
-    return bind(core.expand, (self, wanted))  # type: ignore[no-any-return]
+    return view_of(core.expand, self, wanted)
 
 
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """expand() to the shape of `other`."""
-    return bind(core.expand, (self, other._a.shape))  # type: ignore[no-any-return]
+    return view_of(core.expand, self, other._a.shape)
 
 
 def broadcast_to(input: Tensor, size: Any, *more: int) -> Tensor:
@@ -312,7 +325,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """All tensors expanded to the shape they broadcast to."""
     listed = tensor_list(tensors)
     shape = _broadcast(*[x._a.shape for x in listed])
-    return tuple([x if x._a.shape == shape else bind(core.expand, (x, shape)) for x in listed])
+    return tuple([x if x._a.shape == shape else view_of(core.expand, x, shape) for x in listed])
 
 
 def tensor_list(args: Any) -> list[Tensor]:
@@ -345,20 +358,20 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     tensor_argument("squeeze", input)
     shape = input._a.shape
     if dim is None:
-        return bind(ops.squeeze, (input, tuple([i for i, n in enumerate(shape) if n == 1])))  # type: ignore[no-any-return]
+        return view_of(ops.squeeze, input, tuple([i for i, n in enumerate(shape) if n == 1]))
     if isinstance(dim, int):
         place = wrap_dim(dim, len(shape))
-        return bind(ops.squeeze_dim, (input, (place,) if shape and shape[place] == 1 else ()))  # type: ignore[no-any-return]
+        return view_of(ops.squeeze_dim, input, (place,) if shape and shape[place] == 1 else ())
     wrapped = [wrap_dim(d, len(shape)) for d in dim]
     if len(set(wrapped)) != len(wrapped):
         raise RuntimeError(f"dim {wrapped[-1]} appears multiple times in the list of dims")
-    return bind(ops.squeeze_dims, (input, tuple([d for d in wrapped if shape and shape[d] == 1])))  # type: ignore[no-any-return]
+    return view_of(ops.squeeze_dims, input, tuple([d for d in wrapped if shape and shape[d] == 1]))
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new dimension of size 1 at `dim`; a view."""
     tensor_argument("unsqueeze", input)
-    return bind(ops.unsqueeze, (input, wrap_dim(dim, input._a.ndim + 1)))  # type: ignore[no-any-return]
+    return view_of(ops.unsqueeze, input, wrap_dim(dim, input._a.ndim + 1))
 
 
 def atleast_1d(*tensors: Any) -> Any:

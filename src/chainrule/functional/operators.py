@@ -19,8 +19,8 @@ def _operator(symbol: str, op: Op, *, in_place: bool = True) -> None:
 
 
 for _symbol, _op in {
-    "add": arithmetic.add, "sub": arithmetic.sub, "mul": arithmetic.mul, "truediv": arithmetic.div, "pow": arithmetic.pow,
-    "floordiv": arithmetic.floor_divide, "mod": arithmetic.remainder, "and": bitwise.bitwise_and,
+    "add": arithmetic.add, "sub": arithmetic.sub, "mul": arithmetic.mul, "truediv": arithmetic.div,
+    "pow": arithmetic.pow, "floordiv": arithmetic.floor_divide, "mod": arithmetic.remainder, "and": bitwise.bitwise_and,
     "or": bitwise.bitwise_or, "xor": bitwise.bitwise_xor, "lshift": bitwise.bitwise_left_shift,
     "rshift": bitwise.bitwise_right_shift,
 }.items():  # fmt: skip
@@ -29,16 +29,17 @@ for _symbol, _op in {
     "eq": compare.eq, "ne": compare.ne, "lt": compare.lt, "le": compare.le, "gt": compare.gt, "ge": compare.ge,
 }.items():  # fmt: skip
     setattr(Tensor, f"__{_symbol}__", binary(_op))
-# the order of operands does not matter for these, and `2 * x` takes the short path
-Tensor.__radd__ = Tensor.__add__  # type: ignore[attr-defined]
-Tensor.__rmul__ = Tensor.__mul__  # type: ignore[attr-defined]
-Tensor.__rsub__ = binary(arithmetic.rsub)  # type: ignore[attr-defined]
-Tensor.__div__, Tensor.__rdiv__ = Tensor.__truediv__, Tensor.__rtruediv__  # type: ignore[attr-defined]
-Tensor.__idiv__ = Tensor.__itruediv__  # type: ignore[attr-defined]
-Tensor.__neg__ = unary(arithmetic.neg)  # type: ignore[attr-defined]
-Tensor.__pos__ = lambda self: self.positive()  # type: ignore[attr-defined]
-Tensor.__invert__ = unary(bitwise.bitwise_not)  # type: ignore[attr-defined]
-Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+for _name, _function in {
+    "__rsub__": binary(arithmetic.rsub), "__neg__": unary(arithmetic.neg), "__pos__": lambda self: self.positive(),
+    "__invert__": unary(bitwise.bitwise_not), "__hash__": object.__hash__,  # setting __eq__ has dropped it
+}.items():  # fmt: skip
+    setattr(Tensor, _name, _function)
+# for + and * the order of operands is free, and `2 * x` takes the short path; __div__ is an older spelling
+for _name, _of in {
+    "__radd__": "__add__", "__rmul__": "__mul__", "__div__": "__truediv__", "__rdiv__": "__rtruediv__",
+    "__idiv__": "__itruediv__",
+}.items():  # fmt: skip
+    setattr(Tensor, _name, getattr(Tensor, _of))
 
 
 def _array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:

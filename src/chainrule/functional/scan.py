@@ -104,8 +104,8 @@ def _joined(x: Tensor, dim: int, prepend: Tensor | None, append: Tensor | None) 
         for i, (n, m) in enumerate(zip(have, p._a.shape)):
             if i != dim and n != m:
                 raise RuntimeError(
-                    "diff expects the shape of tensor to prepend or append to match that of input except along "
-                    f"the differencing dimension; input.size({i}) = {n}, but got tensor.size({i}) = {m}"
+                    "diff expects the shape of tensor to prepend or append to match that of input except "
+                    f"along the differencing dimension; input.size({i}) = {n}, but got tensor.size({i}) = {m}"
                 )
     return cat(parts, dim)
 
@@ -247,8 +247,8 @@ def _derivative(f: Tensor, dim: int, h: Any, edge_order: int) -> Tensor:
     if isinstance(h, Tensor) and h._a.ndim:
         if h._a.shape[0] != f._a.shape[dim]:
             raise RuntimeError(
-                "torch.gradient expected each tensor to have the same length as the corresponding dimension of the input, "
-                f"but got {h._a.shape[0]} coordinates for {f._a.shape[dim]} samples"
+                "torch.gradient expected each tensor to have the same length as the corresponding dimension of the "
+                f"input, but got {h._a.shape[0]} coordinates for {f._a.shape[dim]} samples"
             )
         widths = diff(h).reshape((-1,) + (1,) * (f._a.ndim - 1 - dim))
         slope = slope / widths

@@ -22,7 +22,7 @@ _at_most = binary_function(ops.clamp_max)
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
-    """`input` where the condition holds, else `other`; with the condition alone, the indices where it is not zero.
+    """`input` where the condition holds, else `other`; with the condition alone, where it is not zero.
 
     >>> import chainrule as cr
     >>> cr.where(cr.tensor([True, False]), cr.tensor([1.0, 2.0]), 0.0)
@@ -35,7 +35,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
         return nonzero(condition, as_tuple=True)
     if condition.dtype not in (bool_, uint8):
         raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}: "
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{condition.dtype}: "
             "compare first, as in torch.where(x > 0, a, b)"
         )
     result: Tensor = bind(ops.where, (condition, input, other))
@@ -50,11 +51,13 @@ def _where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 def _require_order(name: str, input: Any) -> None:
     tensor_argument(name, input)
     if input.dtype.category == COMPLEX:
-        raise RuntimeError(f"{name} is not supported for complex types: complex numbers have no order; clamp .real and .imag")
+        raise RuntimeError(
+            f"{name} is not supported for complex types: complex numbers have no order; clamp .real and .imag"
+        )
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
-    """Each element raised to at least `min` and lowered to at most `max` (numbers or tensors, either may be None).
+    """Each element raised to at least `min` and lowered to at most `max`: numbers, tensors, one may be None.
 
     >>> import chainrule as cr
     >>> cr.clamp(cr.tensor([-2.0, 0.5, 2.0]), -1, 1)
@@ -98,7 +101,7 @@ def nan_to_num(
     input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None, *,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """nan replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest finite numbers of the dtype).
+    """nan replaced by `nan` (0), infinities by `posinf` and `neginf` (the largest finite numbers).
 
     >>> import chainrule as cr
     >>> cr.nan_to_num(cr.tensor([float("nan"), 1.0]))
@@ -116,7 +119,7 @@ def nan_to_num(
 def _largest(dtype: np.dtype[Any]) -> float:
     import ml_dtypes
 
-    return float(ml_dtypes.finfo(dtype).max)
+    return float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
 
 
 Tensor.where = _where  # type: ignore[attr-defined]
@@ -135,5 +138,5 @@ for _name in _CHANGING:
 
 __all__ = [
     "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "nan_to_num", "where",
-    *[name + "_" for name in _CHANGING],
 ]  # fmt: skip
+__all__ += [name + "_" for name in _CHANGING]

@@ -21,7 +21,7 @@ from .reduce import numpy_names
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False, *, out: Any = None
 ) -> Any:
-    """The elements in order along `dim`, and where each was, as (values, indices); NaN counts as the greatest.
+    """The elements in order along `dim`, and where each was, as (values, indices); NaN comes last.
 
     Equal elements keep their order, whether `stable` is asked for or not.
 
@@ -120,7 +120,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False, *, o
 
 @numpy_names
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
-    """The most frequent element along `dim` (the smallest of several) and its last position, as (values, indices)."""
+    """The most frequent element along `dim` (the smallest of several) and its last index: (values, indices)."""
     tensor_argument("mode", input)
     dim = nonempty_dim("mode", input, dim)
     real_only("mode_cpu", input)

@@ -56,8 +56,9 @@ class ConvertMethods:
             )
         if dtype.is_complex:
             warnings.warn(
-                "Complex modules are a new feature under active development whose design may change, and some modules "
-                "might not work as expected when using complex tensors as parameters or buffers.",
+                "Complex modules are a new feature under active development whose design may change, and "
+                "some modules might not work as expected when using complex tensors as parameters or "
+                "buffers.",
                 stacklevel=2,
             )
         return self._apply(lambda t: t.to(dtype) if t.dtype.is_floating_point or t.dtype.is_complex else t)
@@ -146,8 +147,8 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> DType | None:
             require_cpu(a)
         elif a is not None and not isinstance(a, bool):
             raise TypeError(
-                f"to() received an invalid combination of arguments - got ({type(a).__name__}), but expected one of: "
-                "(device, dtype), (dtype) or (tensor)"
+                f"to() received an invalid combination of arguments - got ({type(a).__name__}), but expected "
+                "one of: (device, dtype), (dtype) or (tensor)"
             )
     other = kwargs.get("tensor", kwargs.get("other"))
     return other.dtype if other is not None else dtype

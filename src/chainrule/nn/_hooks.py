@@ -22,11 +22,15 @@ __all__ = [
 ]  # fmt: skip
 
 
+ACTIVE: dict[
+    int, Any
+] = {}  # an entry for each hook of all modules, so that a call need look at one table only
+
+
 class _Everywhere:
-    """The hooks of all modules; `active` has an entry for each, so that a call need look at one table only."""
+    """The hooks of all modules."""
 
     def __init__(self) -> None:
-        self.active: dict[int, Any] = {}
         self.forward_pre: Table = OrderedDict()
         self.forward: Table = OrderedDict()
         self.forward_with_kwargs: dict[int, bool] = {}
@@ -52,8 +56,8 @@ def registered(kind: str, module: Any, name: str, value: Any) -> Any:
 
 
 def _global(table: Table, hook: Hook, *others: dict[int, Any]) -> Removable:
-    handle = Removable(table, hook, everywhere.active, *others)
-    everywhere.active[handle.id] = True
+    handle = Removable(table, hook, ACTIVE, *others)
+    ACTIVE[handle.id] = True
     return handle
 
 
@@ -77,7 +81,9 @@ def register_module_forward_pre_hook(hook: Hook) -> Removable:
     return _global(everywhere.forward_pre, hook)
 
 
-def register_module_forward_hook(hook: Hook, *, with_kwargs: bool = False, always_call: bool = False) -> Removable:
+def register_module_forward_hook(
+    hook: Hook, *, with_kwargs: bool = False, always_call: bool = False
+) -> Removable:
     """Call hook(module, args, output) after the forward of every module; a returned value replaces the output."""
     handle = _global(everywhere.forward, hook, everywhere.forward_with_kwargs, everywhere.forward_always)
     if with_kwargs:
@@ -90,8 +96,8 @@ def register_module_forward_hook(hook: Hook, *, with_kwargs: bool = False, alway
 def _global_backward(hook: Hook, full: bool) -> Removable:
     if everywhere.full_backward is (not full):
         raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only "
-            "one of them."
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please "
+            "use only one of them."
         )
     everywhere.full_backward = full
     return _global(everywhere.backward, hook)
@@ -149,7 +155,11 @@ class HookMethods:
         With `with_kwargs` it is hook(module, args, kwargs, output); with `always_call` it runs even if forward raises.
         """
         handle = self._hook(
-            self._forward_hooks, hook, prepend, self._forward_hooks_with_kwargs, self._forward_hooks_always_called
+            self._forward_hooks,
+            hook,
+            prepend,
+            self._forward_hooks_with_kwargs,
+            self._forward_hooks_always_called,
         )
         if with_kwargs:
             self._forward_hooks_with_kwargs[handle.id] = True
@@ -174,8 +184,8 @@ class HookMethods:
     def _choose_backward(self, full: bool) -> None:
         if self._is_full_backward_hook is (not full):
             raise RuntimeError(
-                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only "
-                "one of them."
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please "
+                "use only one of them."
             )
         self._is_full_backward_hook = full
 
@@ -210,8 +220,8 @@ def _call(module: Any, call: dict[str, Any], ran: set[int]) -> Any:
     if around is not None:
         if not isinstance(result, (Tensor, tuple)):
             warnings.warn(
-                "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
-                f"{type(result)}",
+                "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
+                f"received {type(result)}",
                 stacklevel=4,
             )
         result = around.on_outputs(result)
@@ -269,7 +279,7 @@ def _run_always_called(module: Any, call: dict[str, Any], ran: set[int]) -> None
                 _run_forward_hook(module, key, hook, call)
             except Exception as error:
                 warnings.warn(
-                    f"{whose} forward hook with ``always_call=True`` raised an exception that was silenced as another "
-                    f"error was raised in forward: {error}",
+                    f"{whose} forward hook with ``always_call=True`` raised an exception that was silenced "
+                    f"as another error was raised in forward: {error}",
                     stacklevel=4,
                 )

@@ -22,7 +22,9 @@ class _LazyConv(LazyModuleMixin):
         named = dict(zip(order, args))
         twice = named.keys() & kwargs.keys()
         if twice or len(args) > len(order):
-            raise TypeError(f"{type(self).__name__}.__init__() got too many values for {sorted(twice) or list(order)}")
+            raise TypeError(
+                f"{type(self).__name__}.__init__() got too many values for {sorted(twice) or list(order)}"
+            )
         named.update(kwargs)
         bias = named.pop("bias", bias)
         super().__init__(0, 0, kernel_size, bias=False, device=device, dtype=dtype, **named)
@@ -53,8 +55,8 @@ class _LazyConv(LazyModuleMixin):
         n = this._dims
         if input.ndim not in (n + 1, n + 2):
             raise RuntimeError(
-                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but got input "
-                f"of size: {input.shape}"
+                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but "
+                f"got input of size: {input.shape}"
             )
         return int(input.shape[-n - 1])
 

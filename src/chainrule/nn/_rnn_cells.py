@@ -24,7 +24,13 @@ class RNNCellBase(Module):
     bias_hh: Tensor | None
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        num_chunks: int,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.input_size = input_size
@@ -67,7 +73,9 @@ class RNNCellBase(Module):
         if hx is None:
             hx = (zeros((input.shape[0], self.hidden_size), input),) * states
         self._check_sizes(input, hx)
-        out: State = cell(F.linear(input, self.weight_ih, self.bias_ih), hx, (self.weight_hh, self.bias_hh, None))
+        out: State = cell(
+            F.linear(input, self.weight_ih, self.bias_ih), hx, (self.weight_hh, self.bias_hh, None)
+        )
         return out if batched else tuple(h.squeeze(0) for h in out)
 
     def _check_sizes(self, input: Tensor, hx: State) -> None:

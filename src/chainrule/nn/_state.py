@@ -30,7 +30,9 @@ class _IncompatibleKeys(_Keys):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"_IncompatibleKeys(missing_keys={self.missing_keys!r}, unexpected_keys={self.unexpected_keys!r})"
+        return (
+            f"_IncompatibleKeys(missing_keys={self.missing_keys!r}, unexpected_keys={self.unexpected_keys!r})"
+        )
 
     __str__ = __repr__
 
@@ -69,15 +71,15 @@ class StateMethods:
     def get_extra_state(self) -> Any:
         """What else to save in the state dict; override it together with set_extra_state."""
         raise RuntimeError(
-            "Reached a code path in Module.get_extra_state() that should never be called: override get_extra_state() "
-            "in your module before calling it."
+            "Reached a code path in Module.get_extra_state() that should never be called: override "
+            "get_extra_state() in your module before calling it."
         )
 
     def set_extra_state(self, state: Any) -> None:
         """Take back what get_extra_state returned; override it together with get_extra_state."""
         raise RuntimeError(
-            "Reached a code path in Module.set_extra_state() that should never be called: override set_extra_state() "
-            "in your module before calling it."
+            "Reached a code path in Module.set_extra_state() that should never be called: override "
+            "set_extra_state() in your module before calling it."
         )
 
     # ----- saving
@@ -202,8 +204,8 @@ class StateMethods:
     def _register_state_dict_hook(self, hook: Hook) -> Removable:
         if getattr(hook, "_from_public_api", False):
             raise RuntimeError(
-                "Cannot register the same function as the state dict post hook that was previously registered via "
-                "register_state_dict_post_hook"
+                "Cannot register the same function as the state dict post hook that was previously "
+                "registered via register_state_dict_post_hook"
             )
         return Removable(self._state_dict_hooks, hook)
 
@@ -220,7 +222,13 @@ class StateMethods:
 
 
 def _load(
-    module: Any, state: Any, prefix: str, metadata: Any, assign: bool, keys: _IncompatibleKeys, errors: list[str]
+    module: Any,
+    state: Any,
+    prefix: str,
+    metadata: Any,
+    assign: bool,
+    keys: _IncompatibleKeys,
+    errors: list[str],
 ) -> None:
     """Load a module, then its children, each with its part of the state."""
     local = metadata.get(prefix[:-1], {})
@@ -235,8 +243,8 @@ def _load(
     for hook in module._load_state_dict_post_hooks.values():
         if hook(module, keys) is not None:
             raise AssertionError(
-                "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new values, "
-                "if incompatible_keys need to be modified, it should be done inplace."
+                "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "
+                "values, if incompatible_keys need to be modified, it should be done inplace."
             )
 
 
@@ -253,8 +261,8 @@ def _take(module: Any, name: str, param: Any, key: str, value: Any, assign: bool
             value = value[0]
         if value.shape != param.shape:
             return (
-                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape in "
-                f"current model is {param.shape}."
+                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the "
+                f"shape in current model is {param.shape}."
             )
     try:
         with no_grad():
@@ -264,7 +272,9 @@ def _take(module: Any, name: str, param: Any, key: str, value: Any, assign: bool
                 if isinstance(param, Parameter):
                     wanted = param.requires_grad
                     value = (
-                        value.requires_grad_(wanted) if isinstance(value, Parameter) else Parameter(value, wanted)
+                        value.requires_grad_(wanted)
+                        if isinstance(value, Parameter)
+                        else Parameter(value, wanted)
                     )
                 setattr(module, name, value)
     except Exception as error:

@@ -35,8 +35,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         increasing = all(a < b for a, b in pairwise(ends)) and all(int(c) == c for c in ends)
         if not increasing or ends[0] <= 0 or ends[-1] > n_classes - 1:
             raise ValueError(
-                "cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where each "
-                "value is between 1 and n_classes-1"
+                "cutoffs should be a sequence of unique, positive integers sorted in an increasing order, "
+                "where each value is between 1 and n_classes-1"
             )
         self.in_features = in_features
         self.n_classes = n_classes
@@ -53,7 +53,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             hidden = int(in_features // div_value**i)
             self.tail.append(
                 Sequential(
-                    Linear(in_features, hidden, bias=False, **made), Linear(hidden, stop - start, bias=False, **made)
+                    Linear(in_features, hidden, bias=False, **made),
+                    Linear(hidden, stop - start, bias=False, **made),
                 )
             )
 
@@ -122,6 +123,6 @@ def _check_target(input: Tensor, target: Tensor) -> None:
         raise RuntimeError("Input and target should have the same size in the batch dimension.")
     if input.ndim != target.ndim + 1:
         raise RuntimeError(
-            f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs with size "
-            f"{input.shape}"
+            f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs with "
+            f"size {input.shape}"
         )

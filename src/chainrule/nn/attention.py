@@ -36,8 +36,8 @@ class MultiheadAttention(Module):
     ) -> None:  # fmt: skip
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(
-                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} "
-                "instead"
+                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and "
+                f"num_heads={num_heads} instead"
             )
         super().__init__()
         self.embed_dim = embed_dim
@@ -60,7 +60,9 @@ class MultiheadAttention(Module):
         if not same:
             self.register_parameter("in_proj_weight", None)
         optional_parameter(self, "in_proj_bias", (3 * embed_dim,) if bias else None, device, dtype)
-        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(
+            embed_dim, embed_dim, bias=bias, device=device, dtype=dtype
+        )
         if add_bias_kv:
             self.bias_k = Parameter(empty((1, 1, embed_dim), device, dtype))
             self.bias_v = Parameter(empty((1, 1, embed_dim), device, dtype))

@@ -187,8 +187,8 @@ class _ConvTranspose(_ConvNd):
             size = size[before:]
         if len(size) != n:
             raise ValueError(
-                f"ConvTranspose{n}D: for {input.ndim}D input, output_size must have {n} or {before + n} elements "
-                f"(got {len(size)})"
+                f"ConvTranspose{n}D: for {input.ndim}D input, output_size must have {n} or {before + n} "
+                f"elements (got {len(size)})"
             )
         padding: Any = self.padding
         low = [
@@ -199,8 +199,8 @@ class _ConvTranspose(_ConvNd):
         high = [a + s - 1 for a, s in zip(low, self.stride)]
         if any(not a <= want <= b for want, a, b in zip(size, low, high)):
             raise ValueError(
-                f"requested an output size of {size}, but valid sizes range from {low} to {high} (for an input of "
-                f"{input.shape[2:]})"
+                f"requested an output size of {size}, but valid sizes range from {low} to {high} (for an "
+                f"input of {input.shape[2:]})"
             )
         return tuple(want - a for want, a in zip(size, low))
 

@@ -49,5 +49,6 @@ def _require_ints(sizes: Any) -> None:
     for i, n in enumerate(sizes):
         if not isinstance(n, int):
             raise TypeError(
-                f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at pos {i}"
+                f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at "
+                f"pos {i}"
             )

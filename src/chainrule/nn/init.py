@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..inplace import touch
 from ..dispatch import where
+from ..inplace import touch
 from ..tensor import Tensor
 
 __all__ = [
@@ -93,7 +93,12 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 
 def trunc_normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator = None
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator = None,
 ) -> Tensor:
     """Fill with draws from N(mean, std²) limited to [a, b]; draws outside are drawn again."""
     if mean < a - 2 * std or mean > b + 2 * std:
@@ -235,7 +240,11 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 
 
 def kaiming_uniform_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator = None
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator = None,
 ) -> Tensor:
     """Fill from U(-b, b) with b = gain·√(3/fan), `a` being leaky_relu's slope (He et al., 2015)."""
     std = _kaiming_std(tensor, a, mode, nonlinearity)
@@ -246,7 +255,11 @@ def kaiming_uniform_(
 
 
 def kaiming_normal_(
-    tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator = None
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator = None,
 ) -> Tensor:
     """Fill from N(0, std²) with std = gain/√fan, `a` being leaky_relu's slope (He et al., 2015)."""
     std = _kaiming_std(tensor, a, mode, nonlinearity)
@@ -262,7 +275,9 @@ def _deprecated(new: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @wraps(new)
     def renamed(*args: Any, **kwargs: Any) -> Tensor:
         warnings.warn(
-            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new.__name__}`.", FutureWarning, stacklevel=2
+            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new.__name__}`.",
+            FutureWarning,
+            stacklevel=2,
         )
         return new(*args, **kwargs)
 

@@ -33,11 +33,14 @@ class _InstanceNorm(_NormBase):
             if old:
                 name = type(self).__name__
                 error_msgs.append(
-                    f"Unexpected running stats buffer(s) {' and '.join(repr(k) for k in old)} for {name} with "
-                    "track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this may be expected "
-                    f"because {name} does not track running stats by default since 0.4.0. Please remove these keys "
-                    "from state_dict. If the running stats are actually needed, instead set track_running_stats=True "
-                    f"in {name} to enable them. See the documentation of {name} for details.".replace("'", '"')
+                    f"Unexpected running stats buffer(s) {' and '.join(repr(k) for k in old)} for {name} "
+                    "with track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this "
+                    f"may be expected because {name} does not track running stats by default since 0.4.0. "
+                    "Please remove these keys from state_dict. If the running stats are actually needed, "
+                    f"instead set track_running_stats=True in {name} to enable them. See the documentation "
+                    f"of {name} for details.".replace(
+                        "'", '"'
+                    )
                 )
                 for key in old:
                     state_dict.pop(key)
@@ -52,12 +55,12 @@ class _InstanceNorm(_NormBase):
         if input.shape[dim] != self.num_features:
             if self.affine:
                 raise ValueError(
-                    f"expected input's size at dim={dim} to match num_features ({self.num_features}), but got: "
-                    f"{input.shape[dim]}."
+                    f"expected input's size at dim={dim} to match num_features ({self.num_features}), but "
+                    f"got: {input.shape[dim]}."
                 )
             warnings.warn(
-                f"input's size at dim={dim} does not match num_features. You can silence this warning by not passing "
-                "in num_features, which is not used because affine=False",
+                f"input's size at dim={dim} does not match num_features. You can silence this warning by not "
+                "passing in num_features, which is not used because affine=False",
                 stacklevel=2,
             )
         if input.ndim == unbatched:

@@ -19,7 +19,8 @@ def _legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
     else:
         reduction = "sum" if size_average is False else "mean"
     warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=4
+        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
+        stacklevel=4,
     )
     return reduction
 
@@ -77,7 +78,11 @@ class SmoothL1Loss(_Loss):
     """(x - y)²/(2β) where |x - y| < β, else |x - y| - β/2."""
 
     def __init__(
-        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", beta: float = 1.0
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        beta: float = 1.0,
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.beta = beta
@@ -113,7 +118,12 @@ class PoissonNLLLoss(_Loss):
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
         return F.poisson_nll_loss(
-            log_input, target, log_input=self.log_input, full=self.full, eps=self.eps, reduction=self.reduction
+            log_input,
+            target,
+            log_input=self.log_input,
+            full=self.full,
+            eps=self.eps,
+            reduction=self.reduction,
         )
 
 
@@ -322,7 +332,9 @@ class MarginRankingLoss(CosineEmbeddingLoss):
 
 def _require_margin(module: Module, margin: float) -> None:
     if margin <= 0:
-        raise ValueError(f"{type(module).__name__}: expected margin to be greater than 0, got {margin} instead")
+        raise ValueError(
+            f"{type(module).__name__}: expected margin to be greater than 0, got {margin} instead"
+        )
 
 
 class TripletMarginLoss(_Loss):

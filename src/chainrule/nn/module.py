@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from ..tensor import Tensor
+from ._attributes import REGISTRIES, AttributeMethods
 from ._convert import ConvertMethods
-from ._hooks import HookMethods, call_hooked, everywhere, registered
-from ._members import Members, typename
+from ._hooks import ACTIVE, HookMethods, call_hooked
+from ._members import Members
 from ._state import StateMethods
-from .parameter import Buffer, Parameter
+from .parameter import Parameter
 
 M = TypeVar("M", bound="Module")
-_REGISTRIES = ("_parameters", "_buffers", "_modules")
 _HOOK_TABLES = (
     "_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs",
     "_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
@@ -22,7 +22,7 @@ _HOOK_TABLES = (
 )  # fmt: skip
 
 
-class Module(HookMethods, StateMethods, ConvertMethods):
+class Module(AttributeMethods, HookMethods, StateMethods, ConvertMethods):
     """A function with parameters: assign Parameters, buffers and Modules as attributes and write `forward`.
 
     >>> import chainrule as cr
@@ -45,7 +45,7 @@ class Module(HookMethods, StateMethods, ConvertMethods):
         state["training"] = True
         state["_non_persistent_buffers_set"] = set()
         state["_is_full_backward_hook"] = None
-        for name in _REGISTRIES:
+        for name in REGISTRIES:
             state[name] = Members(self)
         for name in _HOOK_TABLES:
             state[name] = OrderedDict()
@@ -53,7 +53,7 @@ class Module(HookMethods, StateMethods, ConvertMethods):
             super().__init__(*args, **kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooked or everywhere.active:
+        if ACTIVE or self._hooked:
             if self._compiled_call_impl is not None:
                 return self._compiled_call_impl(*args, **kwargs)
             return call_hooked(self, args, kwargs)
@@ -64,155 +64,11 @@ class Module(HookMethods, StateMethods, ConvertMethods):
 
     def _forward_unimplemented(self, *input: Any) -> None:
         """The computation of every call; every subclass defines its own."""
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+        raise NotImplementedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function'
+        )
 
     forward: Callable[..., Any] = _forward_unimplemented
-
-    # ----- members
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        state = self.__dict__
-        if not isinstance(value, (Tensor, Module)) and name not in state and name not in _REGISTRIES:
-            super().__setattr__(name, value)
-            return
-        params = state.get("_parameters")
-        if isinstance(value, Parameter):
-            if params is None:
-                raise AttributeError("cannot assign parameters before Module.__init__() call")
-            self._unregister(name, keep="_parameters")
-            self.register_parameter(name, value)
-        elif params is not None and name in params:
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
-                )
-            self.register_parameter(name, value)
-        elif isinstance(value, Module):
-            if params is None:
-                raise AttributeError("cannot assign module before Module.__init__() call")
-            self._unregister(name, keep="_modules")
-            self._modules[name] = registered("module", self, name, value)
-        elif params is not None and name in self._modules:
-            if value is not None:
-                raise TypeError(
-                    f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or None expected)"
-                )
-            self._modules[name] = registered("module", self, name, value)
-        elif params is not None and (name in self._buffers or isinstance(value, Buffer)):
-            self._set_buffer(name, value)
-        elif name in _REGISTRIES:
-            self._set_registry(name, value)
-        else:
-            super().__setattr__(name, value)
-
-    def _set_buffer(self, name: str, value: Any) -> None:
-        if value is not None and not isinstance(value, Tensor):
-            raise TypeError(
-                f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
-            )
-        if isinstance(value, Buffer):
-            persistent = value.persistent  # type: ignore[attr-defined]
-            self._unregister(name, keep="_buffers")
-        else:
-            persistent = name not in self._non_persistent_buffers_set
-        if persistent:  # an overriding register_buffer(name, tensor) without the third argument is welcome
-            self.register_buffer(name, value)
-        else:
-            self.register_buffer(name, value, persistent=False)
-
-    def _set_registry(self, name: str, members: dict[str, Any]) -> None:
-        """`self._modules = {...}`: the old members stop being attributes, the new ones become attributes."""
-        for old in self.__dict__.get(name, ()):
-            self.__dict__.pop(old, None)
-        self.__dict__[name] = Members(self, members)
-
-    def _unregister(self, name: str, keep: str) -> None:
-        """Forget whatever else has that name, before it is registered anew."""
-        state = self.__dict__
-        for registry in _REGISTRIES:
-            if registry != keep:
-                state[registry].pop(name, None)
-        if keep != "_buffers":
-            self._non_persistent_buffers_set.discard(name)
-        if name not in state[keep]:
-            state.pop(name, None)
-
-    def __getattr__(self, name: str) -> Any:
-        state = self.__dict__
-        for registry in _REGISTRIES:
-            members = state.get(registry)
-            if members is not None and name in members:
-                return members[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-
-    def __delattr__(self, name: str) -> None:
-        for registry in _REGISTRIES:
-            if name in self.__dict__[registry]:
-                del self.__dict__[registry][name]
-                self._non_persistent_buffers_set.discard(name)
-                return
-        super().__delattr__(name)
-
-    def __dir__(self) -> list[str]:
-        names = {*dir(type(self)), *self.__dict__}
-        return sorted(name for name in names if not name[:1].isdigit())
-
-    def _check_name(self, kind: str, name: Any, registry: str) -> None:
-        members = self.__dict__.get(registry)
-        if members is None:
-            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
-        if not isinstance(name, str):
-            raise TypeError(f"{kind} name should be a string. Got {typename(name)}")
-        if kind == "module" and hasattr(self, name) and name not in members:
-            raise KeyError(f"attribute '{name}' already exists")
-        if "." in name:
-            raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
-        if name == "":
-            raise KeyError(f'{kind} name can\'t be empty string ""')
-        if hasattr(self, name) and name not in members:
-            raise KeyError(f"attribute '{name}' already exists")
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Make `param` a parameter of this module under `name`; None keeps the name for an absent one."""
-        self._check_name("parameter", name, "_parameters")
-        if param is not None:
-            if not isinstance(param, Parameter):
-                raise TypeError(
-                    f"cannot assign '{typename(param)}' object to parameter '{name}' "
-                    "(torch.nn.Parameter or None required)"
-                )
-            if param.grad_fn is not None:
-                raise ValueError(
-                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created "
-                    f"explicitly. To express '{name}' as a function of another Tensor, compute the value in the "
-                    "forward() method."
-                )
-            param = registered("parameter", self, name, param)
-        self._parameters[name] = param
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make `tensor` part of the state but not trained, such as a running mean; see state_dict() for `persistent`."""
-        self._check_name("buffer", name, "_buffers")
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
-            )
-        self._buffers[name] = registered("buffer", self, name, tensor)
-        if persistent:
-            self._non_persistent_buffers_set.discard(name)
-        else:
-            self._non_persistent_buffers_set.add(name)
-
-    def add_module(self, name: str, module: Module | None) -> None:
-        """Make `module` a child of this one under `name`."""
-        if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{typename(module)} is not a Module subclass")
-        self._check_name("module", name, "_modules")
-        self._modules[name] = registered("module", self, name, module)
-
-    def register_module(self, name: str, module: Module | None) -> None:
-        """The same as add_module()."""
-        self.add_module(name, module)
 
     # ----- by dotted name
 
@@ -266,10 +122,18 @@ class Module(HookMethods, StateMethods, ConvertMethods):
     # ----- walks
 
     def _named_members(
-        self, get_members: Callable[[Any], Any], prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+        self,
+        get_members: Callable[[Any], Any],
+        prefix: str = "",
+        recurse: bool = True,
+        remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, Any]]:
         seen: set[Any] = set()
-        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        modules = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
+        )
         for path, module in modules:
             for name, member in get_members(module):
                 if member is None or member in seen:
@@ -325,7 +189,9 @@ class Module(HookMethods, StateMethods, ConvertMethods):
         yield prefix, self
         for name, module in self._modules.items():
             if module is not None:
-                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+                yield from module.named_modules(
+                    memo, f"{prefix}.{name}" if prefix else name, remove_duplicate
+                )
 
     def modules(self) -> Iterator[Module]:
         """This module and everything below it."""
@@ -371,7 +237,7 @@ class Module(HookMethods, StateMethods, ConvertMethods):
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for registry in _REGISTRIES:
+        for registry in REGISTRIES:
             for name in state[registry]:
                 state.pop(name, None)
             state[registry] = dict(state[registry])
@@ -381,7 +247,7 @@ class Module(HookMethods, StateMethods, ConvertMethods):
     def __setstate__(self, state: dict[str, Any]) -> None:
         own = self.__dict__
         own.update(state)
-        for registry in _REGISTRIES:
+        for registry in REGISTRIES:
             own[registry] = Members(self, own.get(registry))
         for table in _HOOK_TABLES:
             own.setdefault(table, OrderedDict())

@@ -108,7 +108,9 @@ class RMSNorm(_Affine):
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        optional_parameter(self, "weight", self.normalized_shape if elementwise_affine else None, device, dtype)
+        optional_parameter(
+            self, "weight", self.normalized_shape if elementwise_affine else None, device, dtype
+        )
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -36,8 +36,8 @@ class _BufferType(type):
 def _require_tensor(data: Any, what: str) -> None:
     if not isinstance(data, Tensor):
         raise AttributeError(
-            f"'{type(data).__name__}' object has no attribute 'detach'\n  came:     {what}({type(data).__name__})\n"
-            f"  expected: a tensor\n  fix:      {what}(torch.as_tensor(data))"
+            f"'{type(data).__name__}' object has no attribute 'detach'\n  came:     "
+            f"{what}({type(data).__name__})\n  expected: a tensor\n  fix:      {what}(torch.as_tensor(data))"
         )
 
 
@@ -107,14 +107,14 @@ class UninitializedTensorMixin:
     def shape(self) -> Any:
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
-            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` "
-            "to initialize the parameters before accessing their attributes."
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call "
+            "`forward` to initialize the parameters before accessing their attributes."
         )
 
     def share_memory_(self) -> Any:
         raise RuntimeError(
-            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
-            "before calling `module.share_memory()`."
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the "
+            "parameters before calling `module.share_memory()`."
         )
 
     def __repr__(self) -> str:

@@ -16,17 +16,24 @@ from .utils.rnn import PackedSequence
 
 
 def _check_sizes(
-    input_size: Any, hidden_size: Any, num_layers: int, bias: Any, batch_first: Any, dropout: Any, proj_size: int
+    input_size: Any,
+    hidden_size: Any,
+    num_layers: int,
+    bias: Any,
+    batch_first: Any,
+    dropout: Any,
+    proj_size: int,
 ) -> None:
     """Refuse sizes and options of the wrong type or out of range."""
     if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
         raise ValueError(
-            "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
+            "dropout should be a number in range [0, 1] representing the probability of an element being "
+            "zeroed"
         )
     if dropout > 0 and num_layers == 1:
         warnings.warn(
-            "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers "
-            f"greater than 1, but got dropout={dropout} and num_layers={num_layers}",
+            "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+            f"num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}",
             stacklevel=4,
         )
     for name, value, kind in (
@@ -93,7 +100,10 @@ class RNNBase(Module):
         """The shapes of one layer's weights, in PyTorch's order."""
         gates = CELLS[self.mode][1] * self.hidden_size
         width = self.input_size if layer == 0 else self._output_size * self._directions
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (gates, width), "weight_hh": (gates, self._output_size)}
+        shapes: dict[str, tuple[int, ...]] = {
+            "weight_ih": (gates, width),
+            "weight_hh": (gates, self._output_size),
+        }
         if self.bias:
             shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
         if self.proj_size:
@@ -190,7 +200,9 @@ class RNNBase(Module):
         if all(h.ndim == wanted for h in hx):
             return
         if len(hx) == 1:
-            raise RuntimeError(f"For {ndim} input, hx should also be {wanted}-D but got {hx[0].ndim}-D tensor")
+            raise RuntimeError(
+                f"For {ndim} input, hx should also be {wanted}-D but got {hx[0].ndim}-D tensor"
+            )
         got = ", ".join(f"{h.ndim}-D" for h in hx)
         raise RuntimeError(f"For {ndim} input, hx and cx should also be {wanted}-D but got ({got}) tensors")
 
@@ -199,14 +211,15 @@ class RNNBase(Module):
         weight = self._parameters.get("weight_ih_l0", None)
         if weight is not None and input.dtype != weight.dtype:
             raise ValueError(
-                f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
-                f"input.to({weight.dtype}), or convert model: model.to({input.dtype})"
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert "
+                f"input: input.to({weight.dtype}), or convert model: model.to({input.dtype})"
             )
         if input.ndim != ndim:
             raise RuntimeError(f"input must have {ndim} dimensions, got {input.ndim}")
         if input.shape[-1] != self.input_size:
             raise RuntimeError(
-                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}"
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got "
+                f"{input.shape[-1]}"
             )
         shapes = [(self.num_layers * self._directions, batch, size) for size in self._state_sizes()]
         if hx is None:
@@ -261,7 +274,9 @@ class LSTM(RNNBase):
     def _state_sizes(self) -> tuple[int, ...]:
         return self._output_size, self.hidden_size
 
-    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Any, tuple[Tensor, Tensor]]:
+    def forward(
+        self, input: Any, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Any, tuple[Tensor, Tensor]]:
         output, (h, c) = self._forward(input, None if hx is None else tuple(hx))
         return output, (h, c)
 

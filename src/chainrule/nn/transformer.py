@@ -43,13 +43,17 @@ class _Layer(Module):
     __constants__ = ["norm_first"]
     self_attn: MultiheadAttention
 
-    def _attend(self, attention: Module, x: Tensor, memory: Tensor, mask: Mask, padding: Mask, causal: Any) -> Tensor:
+    def _attend(
+        self, attention: Module, x: Tensor, memory: Tensor, mask: Mask, padding: Mask, causal: Any
+    ) -> Tensor:
         return attention(  # type: ignore[no-any-return]
             x, memory, memory, attn_mask=mask, key_padding_mask=padding, is_causal=bool(causal) and mask is not None,
             need_weights=False,
         )[0]  # fmt: skip
 
-    def _sa_block(self, x: Tensor, attn_mask: Mask, key_padding_mask: Mask, is_causal: bool | None = False) -> Tensor:
+    def _sa_block(
+        self, x: Tensor, attn_mask: Mask, key_padding_mask: Mask, is_causal: bool | None = False
+    ) -> Tensor:
         return self.dropout1(  # type: ignore[no-any-return]
             self._attend(self.self_attn, x, x, attn_mask, key_padding_mask, is_causal)
         )
@@ -107,7 +111,9 @@ class TransformerDecoderLayer(_Layer):
         super().__init__()
         made = {"bias": bias, "device": device, "dtype": dtype}
         self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **made)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **made)
+        self.multihead_attn = MultiheadAttention(
+            d_model, nhead, dropout=dropout, batch_first=batch_first, **made
+        )
         self.linear1 = Linear(d_model, dim_feedforward, **made)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, **made)

@@ -14,21 +14,37 @@ from .select import either, where
 from .special import erf
 from .trigonometric import tanh
 
-_KINK = {"singular": "at the kinks the derivative is that of the flat side"}
+_KINK: dict[str, Any] = {"singular": "at the kinks the derivative is that of the flat side"}
 
 relu = elementwise(
-    "relu", lambda a: np.maximum(a, 0), lambda y, a: y != 0, refuses="bc", tex=r"\operatorname{{relu}}({0})", lower="maximum(a, 0)",
+    "relu",
+    lambda a: np.maximum(a, 0),
+    lambda y, a: y != 0,
+    refuses="bc",
+    tex=r"\operatorname{{relu}}({0})",
+    lower="maximum(a, 0)",
     singular="a = 0: 0",
-)  # fmt: skip
+)
 leaky_relu = elementwise(
-    "leaky_relu", lambda a, slope: np.where(a > 0, a, slope * a), lambda y, a, slope: either(a > 0, a, 1.0, slope),
-    attrs={"negative_slope": 0.1}, refuses="bic", tex=r"\operatorname{{leaky}}({0})", lower="select(a > 0, a, slope * a)", **_KINK,
-)  # fmt: skip
+    "leaky_relu",
+    lambda a, slope: np.where(a > 0, a, slope * a),
+    lambda y, a, slope: either(a > 0, a, 1.0, slope),
+    attrs={"negative_slope": 0.1},
+    refuses="bic",
+    tex=r"\operatorname{{leaky}}({0})",
+    lower="select(a > 0, a, slope * a)",
+    **_KINK,
+)
 prelu = elementwise(
-    "prelu", lambda a, w: np.where(a > 0, a, w * a),
+    "prelu",
+    lambda a, w: np.where(a > 0, a, w * a),
     (lambda y, a, w: where(a > 0, 1.0, w), lambda y, a, w: where(a > 0, 0.0, a)),
-    refuses="bic", tex=r"\operatorname{{prelu}}({0}, {1})", lower="select(a > 0, a, w * a)", grad_name="PreluKernelBackward0", **_KINK,
-)  # fmt: skip
+    refuses="bic",
+    tex=r"\operatorname{{prelu}}({0}, {1})",
+    lower="select(a > 0, a, w * a)",
+    grad_name="PreluKernelBackward0",
+    **_KINK,
+)
 
 
 def _hardtanh(a: Any, low: float, high: float) -> Any:
@@ -37,13 +53,25 @@ def _hardtanh(a: Any, low: float, high: float) -> Any:
 
 
 hardtanh = elementwise(
-    "hardtanh", _hardtanh, lambda y, a, low, high: (a > low) & (a < high),
-    attrs={"min_val": -1.0, "max_val": 1.0}, refuses="bc", tex=r"\operatorname{{hardtanh}}({0})", lower="minimum(maximum(a, low), high)", **_KINK,
-)  # fmt: skip
+    "hardtanh",
+    _hardtanh,
+    lambda y, a, low, high: ~((a <= low) | (a >= high)),
+    attrs={"min_val": -1.0, "max_val": 1.0},
+    refuses="bc",
+    tex=r"\operatorname{{hardtanh}}({0})",
+    lower="minimum(maximum(a, low), high)",
+    **_KINK,
+)
 threshold = elementwise(
-    "threshold", lambda a, limit, value: np.where(a <= limit, a.dtype.type(value), a), lambda y, a, limit, value: ~(a <= limit),
-    attrs={"threshold": 0.1, "value": -1.0}, refuses="bc", tex=r"\operatorname{{threshold}}({0})", lower="select(a <= limit, value, a)", **_KINK,
-)  # fmt: skip
+    "threshold",
+    lambda a, limit, value: np.where(a <= limit, a.dtype.type(value), a),
+    lambda y, a, limit, value: ~(a <= limit),
+    attrs={"threshold": 0.1, "value": -1.0},
+    refuses="bc",
+    tex=r"\operatorname{{threshold}}({0})",
+    lower="select(a <= limit, value, a)",
+    **_KINK,
+)
 
 # ----- exponential units
 
@@ -54,19 +82,30 @@ def _elu(a: Any, alpha: float, scale: float, inner: float) -> Any:
 
 def _elu_rule(y: Any, a: Any, alpha: float, scale: float, inner: float) -> Any:
     """s·α·k·e^(k·a) below 0 and s above; e^ of the negative part only, so that it cannot overflow."""
-    below = where(a > 0, 0.0, a)
-    return where(a > 0, scale, (scale * alpha * inner) * exp(below * inner))
+    below = where(a <= 0, a, 0.0)
+    return where(a <= 0, (scale * alpha * inner) * exp(below * inner), scale)
 
 
 elu = elementwise(
-    "elu", _elu, _elu_rule, attrs={"alpha": 1.5, "scale": 1.1, "input_scale": 0.7}, refuses="bic", tex=r"\operatorname{{elu}}({0})",
-    lower="select(a > 0, scale * a, scale * alpha * expm1(a * inner))", singular="a = 0: the exponential side",
-)  # fmt: skip
-celu = elementwise(
-    "celu", lambda a, alpha: _elu(a, alpha, 1.0, 1 / alpha), lambda y, a, alpha: _elu_rule(y, a, alpha, 1.0, 1 / alpha),
-    attrs={"alpha": 1.5}, refuses="bic", tex=r"\operatorname{{celu}}({0})", lower="select(a > 0, a, alpha * expm1(a / alpha))",
+    "elu",
+    _elu,
+    _elu_rule,
+    attrs={"alpha": 1.5, "scale": 1.1, "input_scale": 0.7},
+    refuses="bic",
+    tex=r"\operatorname{{elu}}({0})",
+    lower="select(a > 0, scale * a, scale * alpha * expm1(a * inner))",
     singular="a = 0: the exponential side",
-)  # fmt: skip
+)
+celu = elementwise(
+    "celu",
+    lambda a, alpha: _elu(a, alpha, 1.0, 1 / alpha),
+    lambda y, a, alpha: _elu_rule(y, a, alpha, 1.0, 1 / alpha),
+    attrs={"alpha": 1.5},
+    refuses="bic",
+    tex=r"\operatorname{{celu}}({0})",
+    lower="select(a > 0, a, alpha * expm1(a / alpha))",
+    singular="a = 0: the exponential side",
+)
 
 
 def _softplus(a: Any, beta: float, limit: float) -> Any:
@@ -75,17 +114,27 @@ def _softplus(a: Any, beta: float, limit: float) -> Any:
 
 
 softplus = elementwise(
-    "softplus", _softplus, lambda y, a, beta, limit: where(a * beta > limit, 1.0, sigmoid(a * beta)),
-    attrs={"beta": 1.5, "threshold": 20.0}, refuses="bic", tex=r"\ln(1 + e^{{{0}}})", lower="select(z > limit, a, (max(z, 0) + log1p(exp(-abs(z)))) / beta)",
+    "softplus",
+    _softplus,
+    lambda y, a, beta, limit: where(a * beta > limit, 1.0, sigmoid(a * beta)),
+    attrs={"beta": 1.5, "threshold": 20.0},
+    refuses="bic",
+    tex=r"\ln(1 + e^{{{0}}})",
+    lower="select(z > limit, a, (max(z, 0) + log1p(exp(-abs(z)))) / beta)",
     singular="above the threshold it is linear: the derivative jumps to 1",
-)  # fmt: skip
+)
 
 # ----- gates
 
 silu = elementwise(
-    "silu", lambda a: a / (1 + np.exp(-a)), lambda y, a: _silu_rule(a), refuses="bi", tex=r"{0}\,\sigma({0})", prec=MUL,
+    "silu",
+    lambda a: a / (1 + np.exp(-a)),
+    lambda y, a: _silu_rule(a),
+    refuses="bi",
+    tex=r"{0}\,\sigma({0})",
+    prec=MUL,
     lower="a / (1 + exp(-a))",
-)  # fmt: skip
+)
 
 
 def _silu_rule(a: Any) -> Any:
@@ -102,7 +151,15 @@ def _mish_rule(y: Any, a: Any) -> Any:
     return t + a * sigmoid(a) * (1 - t * t)
 
 
-mish = elementwise("mish", _mish, _mish_rule, refuses="bic", tex=r"{0} \tanh(\ln(1 + e^{{{0}}}))", prec=MUL, lower="a * tanh(softplus(a))")
+mish = elementwise(
+    "mish",
+    _mish,
+    _mish_rule,
+    refuses="bic",
+    tex=r"{0} \tanh(\ln(1 + e^{{{0}}}))",
+    prec=MUL,
+    lower="a * tanh(softplus(a))",
+)
 
 
 def _gelu(a: Any) -> Any:
@@ -116,7 +173,15 @@ def _gelu_rule(y: Any, a: Any) -> Any:
     return 0.5 * (1 + erf(a * math.sqrt(0.5))) + a * exp(-0.5 * a * a) * (1 / math.sqrt(2 * math.pi))
 
 
-gelu = elementwise("gelu", _gelu, _gelu_rule, refuses="bic", tex=r"{0}\,\Phi({0})", prec=MUL, lower="0.5 * a * (1 + erf(a * sqrt(0.5)))")
+gelu = elementwise(
+    "gelu",
+    _gelu,
+    _gelu_rule,
+    refuses="bic",
+    tex=r"{0}\,\Phi({0})",
+    prec=MUL,
+    lower="0.5 * a * (1 + erf(a * sqrt(0.5)))",
+)
 
 _K, _C = math.sqrt(2 / math.pi), 0.044715
 
@@ -127,31 +192,56 @@ def _gelu_tanh_rule(y: Any, a: Any) -> Any:
 
 
 gelu_tanh = elementwise(
-    "gelu_tanh", lambda a: 0.5 * a * (1 + np.tanh(_K * (a + _C * a * a * a))), _gelu_tanh_rule, grad_name="GeluBackward0",
-    refuses="bic", tex=r"\frac{{{0}}}{{2}}(1 + \tanh(\sqrt{{2/\pi}}({0} + 0.044715\,{0}^3)))", lower="0.5 * a * (1 + tanh(K * (a + C * a**3)))",
-)  # fmt: skip
+    "gelu_tanh",
+    lambda a: 0.5 * a * (1 + np.tanh(_K * (a + _C * a * a * a))),
+    _gelu_tanh_rule,
+    grad_name="GeluBackward0",
+    refuses="bic",
+    tex=r"\frac{{{0}}}{{2}}(1 + \tanh(\sqrt{{2/\pi}}({0} + 0.044715\,{0}^3)))",
+    lower="0.5 * a * (1 + tanh(K * (a + C * a**3)))",
+)
 
 # ----- piecewise linear gates and shrinkage
 
 hardsigmoid = elementwise(
-    "hardsigmoid", lambda a: np.minimum(np.maximum(a + 3, 0), 6) / 6, lambda y, a: either((a > -3) & (a < 3), a, 1 / 6, 0.0),
-    refuses="bic", tex=r"\operatorname{{hardsigmoid}}({0})", lower="minimum(maximum(a + 3, 0), 6) / 6", **_KINK,
-)  # fmt: skip
+    "hardsigmoid",
+    lambda a: np.minimum(np.maximum(a + 3, 0), 6) / 6,
+    lambda y, a: either((a > -3) & (a < 3), a, 1 / 6, 0.0),
+    refuses="bic",
+    tex=r"\operatorname{{hardsigmoid}}({0})",
+    lower="minimum(maximum(a + 3, 0), 6) / 6",
+    **_KINK,
+)
 hardswish = elementwise(
-    "hardswish", lambda a: a * np.minimum(np.maximum(a + 3, 0), 6) / 6,
+    "hardswish",
+    lambda a: a * np.minimum(np.maximum(a + 3, 0), 6) / 6,
     lambda y, a: where(a <= -3, 0.0, where(a < 3, a / 3 + 0.5, 1.0)),
-    refuses="bic", tex=r"\operatorname{{hardswish}}({0})", prec=MUL, lower="a * minimum(maximum(a + 3, 0), 6) / 6", **_KINK,
-)  # fmt: skip
+    refuses="bic",
+    tex=r"\operatorname{{hardswish}}({0})",
+    prec=MUL,
+    lower="a * minimum(maximum(a + 3, 0), 6) / 6",
+    **_KINK,
+)
 hardshrink = elementwise(
-    "hardshrink", lambda a, limit: np.where((a >= -limit) & (a <= limit), 0, a).astype(a.dtype),
+    "hardshrink",
+    lambda a, limit: np.where((a >= -limit) & (a <= limit), 0, a).astype(a.dtype),
     lambda y, a, limit: ~((a >= -limit) & (a <= limit)),
-    attrs={"lambd": 0.5}, refuses="bic", tex=r"\operatorname{{hardshrink}}({0})", lower="select(abs(a) <= limit, 0, a)", **_KINK,
-)  # fmt: skip
+    attrs={"lambd": 0.5},
+    refuses="bic",
+    tex=r"\operatorname{{hardshrink}}({0})",
+    lower="select(abs(a) <= limit, 0, a)",
+    **_KINK,
+)
 softshrink = elementwise(
-    "softshrink", lambda a, limit: np.where(a > limit, a - limit, np.where(a < -limit, a + limit, a * 0)),
+    "softshrink",
+    lambda a, limit: np.where(a > limit, a - limit, np.where(a < -limit, a + limit, a * 0)),
     lambda y, a, limit: ~((a >= -limit) & (a <= limit)),
-    attrs={"lambd": 0.5}, refuses="bic", tex=r"\operatorname{{softshrink}}({0})", lower="sign(a) * maximum(abs(a) - limit, 0)", **_KINK,
-)  # fmt: skip
+    attrs={"lambd": 0.5},
+    refuses="bic",
+    tex=r"\operatorname{{softshrink}}({0})",
+    lower="sign(a) * maximum(abs(a) - limit, 0)",
+    **_KINK,
+)
 softsign = elementwise(
     "softsign", lambda a: a / (1 + np.abs(a)), lambda y, a: 1 / ((1 + abs(a)) * (1 + abs(a))),
     tex=r"\frac{{{0}}}{{1 + |{0}|}}", lower="a / (1 + abs(a))", grad_name="DivBackward0", floats=True,
@@ -161,6 +251,13 @@ tanhshrink = elementwise(
     lower="a - tanh(a)", grad_name="SubBackward0", floats=True,
 )  # fmt: skip
 rrelu = elementwise(
-    "rrelu", operator.mul, (lambda y, a, noise: noise, None), refuses="bic", tex=r"{0} \, {1}", prec=MUL, lower="a * noise",
-    grad_name="RreluWithNoiseBackward0", singular="a = 0: the random slope",
-)  # fmt: skip
+    "rrelu",
+    operator.mul,
+    (lambda y, a, noise: noise, None),
+    refuses="bic",
+    tex=r"{0} \, {1}",
+    prec=MUL,
+    lower="a * noise",
+    grad_name="RreluWithNoiseBackward0",
+    singular="a = 0: the random slope",
+)

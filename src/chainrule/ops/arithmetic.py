@@ -11,7 +11,7 @@ import numpy as np
 from ..types import Shape, bool_, complex64, complex128
 from .exponential import log
 from .record import ADD, ATOM, MUL, NEG, POW, Bad, Carrier, Spec, broadcast_shape, elementwise
-from .rounding import floor, trunc
+from .rounding import trunc
 from .select import where
 
 COMPLEX_DTYPES = {complex64, complex128, complex64.np, complex128.np}
@@ -23,12 +23,14 @@ def _sub_shape(a: Any, b: Any) -> Shape:
     bools = [isinstance(x, bool) or (isinstance(x, Spec) and x.dtype is bool_) for x in (a, b)]
     if all(bools):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` "
             "operator instead."
         )
     if any(bools):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+            "invert a mask, "
             "use the `~` or `logical_not()` operator instead."
         )
     return broadcast_shape(a, b)
@@ -37,23 +39,44 @@ def _sub_shape(a: Any, b: Any) -> Shape:
 def _neg_shape(a: Any) -> Shape:
     if a.dtype is bool_:
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert "
+            "a mask, use "
             "the `~` or `logical_not()` operator instead."
         )
     return broadcast_shape(a)
 
 
-_BOOLS = [Bad(lambda: (np.array([True]), np.array([True])), RuntimeError, "with two bool tensors is not supported")]
+_BOOLS = [
+    Bad(lambda: (np.array([True]), np.array([True])), RuntimeError, "with two bool tensors is not supported")
+]
 
 add = elementwise("add", operator.add, (1, 1), tex="{0} + {1}", prec=ADD, lower="fadd")
 sub = elementwise(
-    "sub", operator.sub, (1, -1), shape=_sub_shape, refuses="B", tex="{0} - {1}", prec=ADD, lower="fsub", bad=_BOOLS
+    "sub",
+    operator.sub,
+    (1, -1),
+    shape=_sub_shape,
+    refuses="B",
+    tex="{0} - {1}",
+    prec=ADD,
+    lower="fsub",
+    bad=_BOOLS,
 )
 rsub = elementwise(
-    "rsub", lambda a, b: b - a, (-1, 1), shape=_sub_shape, refuses="B", tex="{1} - {0}", prec=ADD, lower="frsub",
-    grad_name="RsubBackward1", bad=_BOOLS,
-)  # fmt: skip
-mul = elementwise("mul", operator.mul, (lambda y, a, b: b, lambda y, a, b: a), tex=r"{0} \, {1}", prec=MUL, lower="fmul")
+    "rsub",
+    lambda a, b: b - a,
+    (-1, 1),
+    shape=_sub_shape,
+    refuses="B",
+    tex="{1} - {0}",
+    prec=ADD,
+    lower="frsub",
+    grad_name="RsubBackward1",
+    bad=_BOOLS,
+)
+mul = elementwise(
+    "mul", operator.mul, (lambda y, a, b: b, lambda y, a, b: a), tex=r"{0} \, {1}", prec=MUL, lower="fmul"
+)
 div = elementwise(
     "div", operator.truediv, (lambda y, a, b: 1 / b, lambda y, a, b: -a / (b * b)),
     tex=r"\frac{{{0}}}{{{1}}}", prec=ATOM, lower="fdiv", domain=((-3.0, 3.0), (0.5, 3.0)), floats=True,
@@ -85,10 +108,17 @@ def _lerp(a: Any, b: Any, w: Any) -> Any:
 
 
 lerp = elementwise(
-    "lerp", _lerp, (lambda y, a, b, w: 1 - w, lambda y, a, b, w: w, lambda y, a, b, w: b - a),
-    refuses="bi", tex=r"{0} + {2}({1} - {0})", prec=ADD, lower="a + w * (b - a)",
-    grad_name=lambda args: "LerpBackward1" if len(args) > 2 and isinstance(args[2], Carrier) else "LerpBackward0",
-)  # fmt: skip
+    "lerp",
+    _lerp,
+    (lambda y, a, b, w: 1 - w, lambda y, a, b, w: w, lambda y, a, b, w: b - a),
+    refuses="bi",
+    tex=r"{0} + {2}({1} - {0})",
+    prec=ADD,
+    lower="a + w * (b - a)",
+    grad_name=lambda args: (
+        "LerpBackward1" if len(args) > 2 and isinstance(args[2], Carrier) else "LerpBackward0"
+    ),
+)
 
 # ----- division with a whole quotient
 
@@ -122,21 +152,50 @@ _STEPS = "the quotient is constant between jumps"
 _DIVIDE: dict[str, Any] = {"domain": ((-3.0, 3.0), (0.5, 3.0)), "bad": _INT_BY_ZERO}
 
 floor_divide = elementwise(
-    "floor_divide", _whole(np.floor_divide), (0, 0), refuses="bc", tex=r"\lfloor {0} / {1} \rfloor", lower="floor(a / b)",
-    grad_name="DivBackward2", singular=_STEPS, **_DIVIDE,
-)  # fmt: skip
+    "floor_divide",
+    _whole(np.floor_divide),
+    (0, 0),
+    refuses="bc",
+    tex=r"\lfloor {0} / {1} \rfloor",
+    lower="floor(a / b)",
+    grad_name="DivBackward2",
+    singular=_STEPS,
+    **_DIVIDE,
+)
 trunc_divide = elementwise(
-    "trunc_divide", _whole(_trunc_divide), (0, 0), refuses="bc", tex=r"\operatorname{{trunc}}({0} / {1})", lower="trunc(a / b)",
-    grad_name="DivBackward2", singular=_STEPS, **_DIVIDE,
-)  # fmt: skip
+    "trunc_divide",
+    _whole(_trunc_divide),
+    (0, 0),
+    refuses="bc",
+    tex=r"\operatorname{{trunc}}({0} / {1})",
+    lower="trunc(a / b)",
+    grad_name="DivBackward2",
+    singular=_STEPS,
+    **_DIVIDE,
+)
 remainder = elementwise(
-    "remainder", _whole(np.remainder), (1, lambda y, a, b: -floor(a / b)), refuses="bc", tex=r"{0} \bmod {1}", prec=MUL,
-    lower="a - b * floor(a / b)", grad_name=_scalar_or_tensor("RemainderBackward"), singular=_STEPS, **_DIVIDE,
-)  # fmt: skip
+    "remainder",
+    _whole(np.remainder),
+    (1, lambda y, a, b: -floor_divide(a, b)),
+    refuses="bc",
+    tex=r"{0} \bmod {1}",
+    prec=MUL,
+    lower="a - b * floor(a / b)",
+    grad_name=_scalar_or_tensor("RemainderBackward"),
+    singular=_STEPS,
+    **_DIVIDE,
+)
 fmod = elementwise(
-    "fmod", _whole(np.fmod), (1, lambda y, a, b: -trunc(a / b)), refuses="bc", tex=r"\operatorname{{fmod}}({0}, {1})", lower="frem",
-    grad_name=_scalar_or_tensor("FmodBackward"), singular=_STEPS, **_DIVIDE,
-)  # fmt: skip
+    "fmod",
+    _whole(np.fmod),
+    (1, lambda y, a, b: -trunc(a / b)),
+    refuses="bc",
+    tex=r"\operatorname{{fmod}}({0}, {1})",
+    lower="frem",
+    grad_name=_scalar_or_tensor("FmodBackward"),
+    singular=_STEPS,
+    **_DIVIDE,
+)
 
 # ----- powers and roots
 
@@ -154,35 +213,67 @@ def _pow_exponent(y: Any, a: Any, n: Any) -> Any:
         if a == 0:
             return where(n >= 0, 0.0, y * -math.inf)
         return y * (math.log(a) if a > 0 else math.nan)
-    zero = (a == 0) if isinstance(n, complex) or getattr(y, "dtype", None) in COMPLEX_DTYPES else (a == 0) & (n >= 0)
+    zero = (
+        (a == 0)
+        if isinstance(n, complex) or getattr(y, "dtype", None) in COMPLEX_DTYPES
+        else (a == 0) & (n >= 0)
+    )
     return where(zero, 0.0, y * log(a))
 
 
 def _pow_name(args: Any) -> str:
-    numbers = [not isinstance(a, Carrier) for a in args]
-    return {(False, False): "PowBackward1", (True, False): "PowBackward2"}.get(tuple(numbers), "PowBackward0")
+    numbers = [not isinstance(a, Carrier) for a in args] or [False, True]
+    if numbers[1]:
+        return "PowBackward0"
+    return "PowBackward2" if numbers[0] else "PowBackward1"
 
 
 pow = elementwise(
-    "pow", operator.pow, (_pow_base, _pow_exponent), refuses="b", tex="{0}^{{{1}}}", prec=POW, lower="pow", weak=True,
-    domain=((0.2, 3.0), (-2.0, 3.0)), singular="a = 0: the derivative by n is 0 for n >= 0, inf or nan below",
+    "pow",
+    operator.pow,
+    (_pow_base, _pow_exponent),
+    refuses="b",
+    tex="{0}^{{{1}}}",
+    prec=POW,
+    lower="pow",
+    weak=True,
+    domain=((0.2, 3.0), (-2.0, 3.0)),
+    singular="a = 0: the derivative by n is 0 for n >= 0, inf or nan below",
     grad_name=_pow_name,
-)  # fmt: skip
+)
 square = elementwise(
-    "square", lambda a: np.square(a) if a.dtype.kind != "b" else a.astype(np.int64), lambda y, a: 2 * a, tex="{0}^2", prec=POW, lower="a * a", grad_name="PowBackward0"
+    "square",
+    lambda a: np.square(a) if a.dtype.kind != "b" else a.astype(np.int64),
+    lambda y, a: 2 * a,
+    tex="{0}^2",
+    prec=POW,
+    lower="a * a",
+    grad_name="PowBackward0",
 )
 sqrt = elementwise(
     "sqrt", np.sqrt, lambda y, a: 0.5 / y, tex=r"\sqrt{{{0}}}", lower="sqrt", domain=(0.2, 3.0), floats=True,
     singular="a = 0: inf",
 )  # fmt: skip
 rsqrt = elementwise(
-    "rsqrt", lambda a: 1 / np.sqrt(a), lambda y, a: -0.5 * y * y * y, tex=r"\frac{{1}}{{\sqrt{{{0}}}}}", lower="1 / sqrt(a)",
-    domain=(0.2, 3.0), floats=True, singular="a = 0: -inf",
-)  # fmt: skip
-reciprocal = elementwise(
-    "reciprocal", lambda a: 1 / a, lambda y, a: -y * y, tex=r"\frac{{1}}{{{0}}}", lower="1 / a", domain=(0.5, 3.0), floats=True,
+    "rsqrt",
+    lambda a: 1 / np.sqrt(a),
+    lambda y, a: -0.5 * y * y * y,
+    tex=r"\frac{{1}}{{\sqrt{{{0}}}}}",
+    lower="1 / sqrt(a)",
+    domain=(0.2, 3.0),
+    floats=True,
     singular="a = 0: -inf",
-)  # fmt: skip
+)
+reciprocal = elementwise(
+    "reciprocal",
+    lambda a: 1 / a,
+    lambda y, a: -y * y,
+    tex=r"\frac{{1}}{{{0}}}",
+    lower="1 / a",
+    domain=(0.5, 3.0),
+    floats=True,
+    singular="a = 0: -inf",
+)
 
 
 def _per_length(y: Any, a: Any) -> Any:
@@ -198,7 +289,21 @@ hypot = elementwise(
 
 # ----- whole numbers
 
-gcd = elementwise("gcd", np.gcd, nargs=2, refuses="bfc", tex=r"\gcd({0}, {1})", lower="by NumPy: integers only", nondiff="defined on integers")
+gcd = elementwise(
+    "gcd",
+    np.gcd,
+    nargs=2,
+    refuses="bfc",
+    tex=r"\gcd({0}, {1})",
+    lower="by NumPy: integers only",
+    nondiff="defined on integers",
+)
 lcm = elementwise(
-    "lcm", np.lcm, nargs=2, refuses="bfc", tex=r"\operatorname{{lcm}}({0}, {1})", lower="by NumPy: integers only", nondiff="defined on integers"
+    "lcm",
+    np.lcm,
+    nargs=2,
+    refuses="bfc",
+    tex=r"\operatorname{{lcm}}({0}, {1})",
+    lower="by NumPy: integers only",
+    nondiff="defined on integers",
 )

@@ -15,7 +15,14 @@ _WHY = "it answers true or false"
 def _compare(name: str, forward: Rule, sign: str, lower: str) -> Op:
     ordered = "" if name in ("eq", "ne") else "c"
     return elementwise(
-        name, forward, nargs=2, dtype="bool", tex=f"[{{0}} {sign} {{1}}]", lower=lower, refuses=ordered, nondiff=_WHY
+        name,
+        forward,
+        nargs=2,
+        dtype="bool",
+        tex=f"[{{0}} {sign} {{1}}]",
+        lower=lower,
+        refuses=ordered,
+        nondiff=_WHY,
     )
 
 
@@ -41,7 +48,9 @@ isfinite = _test("isfinite", np.isfinite, "olt(abs(a), inf)")
 isinf = _test("isinf", np.isinf, "oeq(abs(a), inf)")
 isposinf = _test("isposinf", _infinite(1), "oeq(a, inf)")
 isneginf = _test("isneginf", _infinite(-1), "oeq(a, -inf)")
-isreal = _test("isreal", lambda a: a.imag == 0 if a.dtype.kind == "c" else np.ones(a.shape, bool), "oeq(imag(a), 0)")
+isreal = _test(
+    "isreal", lambda a: a.imag == 0 if a.dtype.kind == "c" else np.ones(a.shape, bool), "oeq(imag(a), 0)"
+)
 
 
 def _close(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
@@ -60,6 +69,12 @@ logical_not = elementwise(
     "logical_not", np.logical_not, dtype="bool", promote=(), tex=r"\lnot {0}", lower="oeq(a, 0)", nondiff=_WHY
 )
 _LOGIC: dict[str, Any] = {"nargs": 2, "dtype": "bool", "nondiff": _WHY}
-logical_and = elementwise("logical_and", np.logical_and, tex=r"{0} \land {1}", lower="and(une(a, 0), une(b, 0))", **_LOGIC)
-logical_or = elementwise("logical_or", np.logical_or, tex=r"{0} \lor {1}", lower="or(une(a, 0), une(b, 0))", **_LOGIC)
-logical_xor = elementwise("logical_xor", np.logical_xor, tex=r"{0} \oplus {1}", lower="xor(une(a, 0), une(b, 0))", **_LOGIC)
+logical_and = elementwise(
+    "logical_and", np.logical_and, tex=r"{0} \land {1}", lower="and(une(a, 0), une(b, 0))", **_LOGIC
+)
+logical_or = elementwise(
+    "logical_or", np.logical_or, tex=r"{0} \lor {1}", lower="or(une(a, 0), une(b, 0))", **_LOGIC
+)
+logical_xor = elementwise(
+    "logical_xor", np.logical_xor, tex=r"{0} \oplus {1}", lower="xor(une(a, 0), une(b, 0))", **_LOGIC
+)

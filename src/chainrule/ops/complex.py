@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import DType, float32, float64
 from .movement import to
-from .record import MUL, NEG, Bad, Spec, broadcast_shape, structured
+from .record import MUL, NEG, Bad, Op, Spec, broadcast_shape, structured
 
 
 def _numbers(rng: Any, *shape: int) -> Any:
@@ -20,21 +20,38 @@ def _real_dtype(a: Spec) -> DType:
 
 
 _PART: dict[str, Any] = {
-    "view": True, "shape": lambda a: a.shape, "dtype": _real_dtype, "samples": lambda rng: [(_numbers(rng, 2, 3),)],
-}  # fmt: skip
+    "view": True,
+    "shape": lambda a: a.shape,
+    "dtype": _real_dtype,
+    "samples": lambda rng: [(_numbers(rng, 2, 3),)],
+}
 
-real = structured("real", lambda a: a.real, vjp=(lambda g, y, a: to(g, a.dtype),), tex=r"\operatorname{{Re}} {0}", prec=NEG, **_PART)
-imag = structured("imag", lambda a: a.imag, vjp=(lambda g, y, a: g * 1j,), tex=r"\operatorname{{Im}} {0}", prec=NEG, **_PART)
+real: Op = structured(
+    "real",
+    lambda a: a.real,
+    vjp=(lambda g, y, a: to(g, a.dtype),),
+    tex=r"\operatorname{{Re}} {0}",
+    prec=NEG,
+    **_PART,
+)
+imag: Op = structured(
+    "imag", lambda a: a.imag, vjp=(lambda g, y, a: g * 1j,), tex=r"\operatorname{{Im}} {0}", prec=NEG, **_PART
+)
 
-conj = structured(
-    "conj", lambda a: a.conj() if a.dtype.kind == "c" else a, vjp=(lambda g, y, a: conj(g),), shape=lambda a: a.shape,
-    tex=r"\overline{{{0}}}", samples=lambda rng: [(_numbers(rng, 2, 3),)],
-)  # fmt: skip
+conj: Op = structured(
+    "conj",
+    lambda a: a.conj() if a.dtype.kind == "c" else a,
+    vjp=(lambda g, y, a: conj(g),),
+    shape=lambda a: a.shape,
+    tex=r"\overline{{{0}}}",
+    samples=lambda rng: [(_numbers(rng, 2, 3),)],
+)
 
 
 def _angle(a: Any) -> Any:
-    out = np.angle(a)
-    return out if a.dtype.kind == "c" else np.where(np.isnan(a), a, out).astype(a.dtype)
+    if a.dtype.kind == "c":
+        return np.angle(a)
+    return np.where(np.isnan(a), a, np.where(a < 0, np.pi, 0)).astype(a.dtype)
 
 
 def _angle_rule(g: Any, y: Any, a: Any) -> Any:
@@ -52,9 +69,16 @@ def _is_complex(a: Any) -> bool:
 
 
 angle = structured(
-    "angle", _angle, vjp=(_angle_rule,), shape=lambda a: a.shape, dtype=_real_dtype, tex=r"\arg {0}", prec=NEG,
-    samples=lambda rng: [(_numbers(rng, 2, 3),), (rng.normal(size=(3,)),)], singular="a = 0: 0",
-)  # fmt: skip
+    "angle",
+    _angle,
+    vjp=(_angle_rule,),
+    shape=lambda a: a.shape,
+    dtype=_real_dtype,
+    tex=r"\arg {0}",
+    prec=NEG,
+    samples=lambda rng: [(_numbers(rng, 2, 3),), (rng.normal(size=(3,)),)],
+    singular="a = 0: 0",
+)
 
 
 def _complex_sgn_rule(g: Any, y: Any, a: Any) -> Any:
@@ -67,9 +91,15 @@ def _complex_sgn_rule(g: Any, y: Any, a: Any) -> Any:
 
 
 complex_sgn = structured(
-    "complex_sgn", np.sign, vjp=(_complex_sgn_rule,), shape=lambda a: a.shape, tex=r"\frac{{{0}}}{{\left|{0}\right|}}",
-    samples=lambda rng: [(_numbers(rng, 2, 3),)], singular="a = 0: 0", grad_name="SgnBackward0",
-)  # fmt: skip
+    "complex_sgn",
+    np.sign,
+    vjp=(_complex_sgn_rule,),
+    shape=lambda a: a.shape,
+    tex=r"\frac{{{0}}}{{\left|{0}\right|}}",
+    samples=lambda rng: [(_numbers(rng, 2, 3),)],
+    singular="a = 0: 0",
+    grad_name="SgnBackward0",
+)
 
 
 def _join(re: Any, im: Any) -> Any:
@@ -99,17 +129,26 @@ def _to_pairs(a: Any) -> Any:
 
 def _pair_shape(a: Spec) -> Any:
     if a.dtype not in (float32, float64):
-        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {a.dtype}")
+        raise RuntimeError(
+            "view_as_complex is only supported for half, float and double tensors, but got a tensor of "
+            f"scalar type: {a.dtype}"
+        )
     if not a.shape or a.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     return a.shape[:-1]
 
 
-view_as_real = structured(
-    "view_as_real", _to_pairs, vjp=(lambda g, y, a: view_as_complex(g),), shape=lambda a: (*a.shape, 2), view=True,
-    dtype=_real_dtype, tex="{0}", samples=lambda rng: [(_numbers(rng, 2, 3),)],
-)  # fmt: skip
-view_as_complex = structured(
+view_as_real: Op = structured(
+    "view_as_real",
+    _to_pairs,
+    vjp=(lambda g, y, a: view_as_complex(g),),
+    shape=lambda a: (*a.shape, 2),
+    view=True,
+    dtype=_real_dtype,
+    tex="{0}",
+    samples=lambda rng: [(_numbers(rng, 2, 3),)],
+)
+view_as_complex: Op = structured(
     "view_as_complex", _from_pairs, vjp=(lambda g, y, a: view_as_real(g),), shape=_pair_shape, view=True,
     dtype=lambda a: a.dtype.to_complex(), tex="{0}", samples=lambda rng: [(rng.normal(size=(3, 2)),)],
     bad=[Bad(lambda: (np.zeros((2, 3)),), RuntimeError, "last dimension of size 2")],

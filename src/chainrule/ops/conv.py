@@ -63,25 +63,32 @@ def _chunks(n: int, values: int) -> list[slice]:
     return [slice(i, i + step) for i in range(0, n, step)]
 
 
-_CACHED_VALUES = 1 << 18
+_CACHED_VALUES = 1 << 17
 
 
 def _conv(x: Any, w: Any, b: Any, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Any:
     n, o = x.shape[0], w.shape[0]
-    out = _out(x, w.shape[2:], stride, pads, dilation)
-    view, wide = _windows(x, w.shape[2:], out, stride, pads, dilation)
-    rows, length = w.shape[1] * _size(w.shape[2:]), _size(wide)
+    kernel = w.shape[2:]
+    out = _out(x, kernel, stride, pads, dilation)
+    rows = w.shape[1] * _size(kernel)
     matrix = w.reshape(o, rows) if groups == 1 else w.reshape(groups, o // groups, rows)
-    shape = (rows, length) if groups == 1 else (groups, rows, length)
-    y = np.empty((n, *matrix.shape[:-1], length), x.dtype)
-    for part in _chunks(n, groups * rows * length):
-        np.matmul(matrix, view[part].reshape(-1, *shape), out=y[part])
-    y = y.reshape(n, o, *wide)
-    if wide != out:
-        y = y[(..., *map(slice, out))]
-        return np.ascontiguousarray(y) if b is None else y + _column(b, len(out))
-    if b is not None:
-        y += _column(b, len(out))
+    bias = None if b is None else _column(b, len(out))
+    y = np.empty((n, o, *out), x.dtype)
+    for part in _chunks(n, (groups * rows + o) * _size(out)):
+        view, wide = _windows(x[part], kernel, out, stride, pads, dilation)
+        length = _size(wide)
+        cols = view.reshape(-1, rows, length) if groups == 1 else view.reshape(-1, groups, rows, length)
+        target = y[part]
+        if wide == out:
+            np.matmul(matrix, cols, out=target.reshape(-1, *matrix.shape[:-1], length))
+            if bias is not None:
+                target += bias
+            continue
+        cut = np.matmul(matrix, cols).reshape(-1, o, *wide)[(..., *map(slice, out))]
+        if bias is None:
+            target[...] = cut
+        else:
+            np.add(cut, bias, out=target)
     return y
 
 
@@ -107,13 +114,12 @@ def _conv_input(g: Any, w: Any, b: Any, size: Ints, stride: Ints, pads: Pads, di
     c = w.shape[1] * groups
     plain = _plain(kernel, stride, pads) and out == size
     wide = out if plain else _wide(size, out, stride, pads)
-    g = _widened(g, wide)
     length = _size(wide)
-    g = g.reshape(n, o, length) if groups == 1 else g.reshape(n, groups, o // groups, length)
     rows = w.reshape(o, -1).T if groups == 1 else w.reshape(groups, o // groups, -1).transpose(0, 2, 1)
+    inner = (o, length) if groups == 1 else (groups, o // groups, length)
     y = np.empty((n, c, *size), g.dtype)
-    for part in _chunks(n, c * _size(kernel) * length):
-        cols = np.matmul(rows, g[part])
+    for part in _chunks(n, (c * _size(kernel) + o) * length):
+        cols = np.matmul(rows, _widened(g[part], wide).reshape(-1, *inner))
         if plain:
             y[part] = cols.reshape(-1, c, *size)
         elif wide == out:
@@ -127,16 +133,15 @@ def _conv_input(g: Any, w: Any, b: Any, size: Ints, stride: Ints, pads: Pads, di
 
 def _conv_weight(x: Any, g: Any, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Any:
     n, c = x.shape[:2]
-    o = g.shape[1]
-    view, wide = _windows(x, kernel, g.shape[2:], stride, pads, dilation)
-    length = _size(wide)
-    g = _widened(g, wide).reshape(n, o, length)
-    order = (1, *range(2, 2 + len(kernel)), 0, *range(2 + len(kernel), view.ndim))
+    o, out = g.shape[1], g.shape[2:]
     total = np.zeros((groups, o // groups, c // groups * _size(kernel)), x.dtype)
-    for part in _chunks(n, c * _size(kernel) * length):
+    for part in _chunks(n, (c * _size(kernel) + o) * _size(out)):
+        view, wide = _windows(x[part], kernel, out, stride, pads, dilation)
         # (n, C, *kernel, outputs) -> (G, C/G*kernel, n*outputs): the sum over samples is inside the GEMM
-        cols = view[part].transpose(order).reshape(groups, total.shape[2], -1)
-        rows = g[part].transpose(1, 0, 2).reshape(groups, o // groups, -1)
+        order = (1, *range(2, 2 + len(kernel)), 0, *range(2 + len(kernel), view.ndim))
+        cols = view.transpose(order).reshape(groups, total.shape[2], -1)
+        few = _widened(g[part], wide)
+        rows = few.reshape(len(few), o, -1).transpose(1, 0, 2).reshape(groups, o // groups, -1)
         total += np.matmul(rows, cols.transpose(0, 2, 1))
     return total.reshape(o, c // groups, *kernel)
 

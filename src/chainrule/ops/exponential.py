@@ -1,4 +1,4 @@
-"""The exponential and logarithm families, all stable: no difference of close numbers, no overflow on the way."""
+"""The exponential and logarithm families: no difference of close numbers, no overflow on the way."""
 
 from __future__ import annotations
 
@@ -13,23 +13,40 @@ from .select import where
 LN2, LN10 = math.log(2), math.log(10)
 
 exp = elementwise("exp", np.exp, lambda y, a: y, tex="e^{{{0}}}", prec=POW, lower="exp", floats=True)
-exp2 = elementwise("exp2", np.exp2, lambda y, a: y * LN2, tex="2^{{{0}}}", prec=POW, lower="exp2", floats=True)
-expm1 = elementwise("expm1", np.expm1, lambda y, a: exp(a), tex="e^{{{0}}} - 1", prec=1, lower="expm1", floats=True)
+exp2 = elementwise(
+    "exp2", np.exp2, lambda y, a: y * LN2, tex="2^{{{0}}}", prec=POW, lower="exp2", floats=True
+)
+expm1 = elementwise(
+    "expm1", np.expm1, lambda y, a: exp(a), tex="e^{{{0}}} - 1", prec=1, lower="expm1", floats=True
+)
 
-_POSITIVE = {"domain": (0.2, 3.0), "floats": True, "singular": "a = 0: -inf, derivative inf"}
+_POSITIVE: dict[str, Any] = {"domain": (0.2, 3.0), "floats": True, "singular": "a = 0: -inf, derivative inf"}
 log = elementwise("log", np.log, lambda y, a: 1 / a, tex=r"\ln({0})", lower="log", **_POSITIVE)
 log2 = elementwise("log2", np.log2, lambda y, a: 1 / (a * LN2), tex=r"\log_2({0})", lower="log2", **_POSITIVE)
-log10 = elementwise("log10", np.log10, lambda y, a: 1 / (a * LN10), tex=r"\log_{{10}}({0})", lower="log10", **_POSITIVE)
+log10 = elementwise(
+    "log10", np.log10, lambda y, a: 1 / (a * LN10), tex=r"\log_{{10}}({0})", lower="log10", **_POSITIVE
+)
 log1p = elementwise(
-    "log1p", np.log1p, lambda y, a: 1 / (1 + a), tex=r"\ln(1 + {0})", lower="log1p", domain=(-0.5, 3.0), floats=True,
+    "log1p",
+    np.log1p,
+    lambda y, a: 1 / (1 + a),
+    tex=r"\ln(1 + {0})",
+    lower="log1p",
+    domain=(-0.5, 3.0),
+    floats=True,
     singular="a = -1: -inf, derivative inf",
-)  # fmt: skip
+)
 
 # ----- the logistic function
 
 sigmoid = elementwise(
-    "sigmoid", lambda a: 1 / (1 + np.exp(-a)), lambda y, a: y * (1 - y), tex=r"\sigma({0})", lower="1 / (1 + exp(-a))", floats=True,
-)  # fmt: skip
+    "sigmoid",
+    lambda a: 1 / (1 + np.exp(-a)),
+    lambda y, a: y * (1 - y),
+    tex=r"\sigma({0})",
+    lower="1 / (1 + exp(-a))",
+    floats=True,
+)
 
 
 def _logit(a: Any, eps: float | None) -> Any:
@@ -45,16 +62,23 @@ def _logit_rule(y: Any, a: Any, eps: float | None) -> Any:
 
 
 logit = elementwise(
-    "logit", _logit, _logit_rule, attrs={"eps": 0.01}, refuses="c", tex=r"\ln\frac{{{0}}}{{1 - {0}}}", lower="log(a / (1 - a))",
-    domain=(0.1, 0.9), floats=True, singular="outside the clamp [eps, 1 - eps]: 0",
-)  # fmt: skip
+    "logit",
+    _logit,
+    _logit_rule,
+    attrs={"eps": 0.01},
+    refuses="c",
+    tex=r"\ln\frac{{{0}}}{{1 - {0}}}",
+    lower="log(a / (1 - a))",
+    domain=(0.1, 0.9),
+    floats=True,
+    singular="outside the clamp [eps, 1 - eps]: 0",
+)
 log_sigmoid = elementwise(
     "log_sigmoid", lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))), lambda y, a: sigmoid(-a),
     refuses="bic", tex=r"\ln \sigma({0})", lower="min(a, 0) - log1p(exp(-abs(a)))",
 )  # fmt: skip
 
 # ----- of two
-
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
@@ -69,9 +93,13 @@ logaddexp = elementwise(
     refuses="bi", tex=r"\ln(e^{{{0}}} + e^{{{1}}})", lower="max(a, b) + log1p(exp(-abs(a - b)))",
 )  # fmt: skip
 logaddexp2 = elementwise(
-    "logaddexp2", np.logaddexp2, (lambda y, a, b: 1 / (1 + exp2(b - a)), lambda y, a, b: 1 / (1 + exp2(a - b))),
-    refuses="bic", tex=r"\log_2(2^{{{0}}} + 2^{{{1}}})", lower="max(a, b) + log2(1 + exp2(-abs(a - b)))",
-)  # fmt: skip
+    "logaddexp2",
+    np.logaddexp2,
+    (lambda y, a, b: 1 / (1 + exp2(b - a)), lambda y, a, b: 1 / (1 + exp2(a - b))),
+    refuses="bic",
+    tex=r"\log_2(2^{{{0}}} + 2^{{{1}}})",
+    lower="max(a, b) + log2(1 + exp2(-abs(a - b)))",
+)
 
 
 def _x_log(a: Any, b: Any, log_of: Any) -> Any:
@@ -88,15 +116,28 @@ def _scalar_side(base: str) -> Any:
 
 
 xlogy = elementwise(
-    "xlogy", lambda a, b: _x_log(a, b, np.log),
+    "xlogy",
+    lambda a, b: _x_log(a, b, np.log),
     (lambda y, a, b: where((a == 0) & (b <= 0), 0.0, log(b)), lambda y, a, b: a / b),
-    refuses="c", tex=r"{0} \ln({1})", prec=MUL, lower="a * log(b)", domain=((-3.0, 3.0), (0.2, 3.0)), floats=True,
-    singular="a = 0: 0 whatever b >= 0 is", grad_name=_scalar_side("XlogyBackward"),
-)  # fmt: skip
+    refuses="c",
+    tex=r"{0} \ln({1})",
+    prec=MUL,
+    lower="a * log(b)",
+    domain=((-3.0, 3.0), (0.2, 3.0)),
+    floats=True,
+    singular="a = 0: 0 whatever b >= 0 is",
+    grad_name=_scalar_side("XlogyBackward"),
+)
 xlog1py = elementwise(
-    "xlog1py", lambda a, b: _x_log(a, b, np.log1p),
+    "xlog1py",
+    lambda a, b: _x_log(a, b, np.log1p),
     (lambda y, a, b: where((a == 0) & (b <= -1), 0.0, log1p(b)), lambda y, a, b: a / (1 + b)),
-    refuses="c", tex=r"{0} \ln(1 + {1})", prec=MUL, lower="a * log1p(b)", domain=((-3.0, 3.0), (-0.5, 3.0)), floats=True,
-    singular="a = 0: 0 whatever b >= -1 is", grad_name=_scalar_side("SpecialXlog1PyBackward"),
-)  # fmt: skip
-
+    refuses="c",
+    tex=r"{0} \ln(1 + {1})",
+    prec=MUL,
+    lower="a * log1p(b)",
+    domain=((-3.0, 3.0), (-0.5, 3.0)),
+    floats=True,
+    singular="a = 0: 0 whatever b >= -1 is",
+    grad_name=_scalar_side("SpecialXlog1PyBackward"),
+)

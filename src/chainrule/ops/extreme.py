@@ -24,7 +24,7 @@ def _ties(a: Any, y: Any, dim: Dims, keepdim: bool) -> Any:
     if not keepdim and dim and len(dim) != a.ndim:
         y = np.asarray(y).reshape(reduced_shape(a, dim, True))
     hit = attains(a, y).astype(a.dtype)
-    return hit / np.add.reduce(hit, axis=dim, keepdims=True) if dim else hit
+    return hit / hit.sum(axis=dim, keepdims=True) if dim else hit
 
 
 ties = structured(
@@ -51,7 +51,7 @@ def _nothing_to_compare(name: str) -> Any:
     return shape
 
 
-def _reduce(ufunc: np.ufunc) -> Any:
+def _reduce(ufunc: Any) -> Any:
     def forward(a: Any, dim: Dims, keepdim: bool) -> Any:
         if len(dim) == a.ndim and not keepdim:
             return ufunc.reduce(a, axis=None)
@@ -60,12 +60,13 @@ def _reduce(ufunc: np.ufunc) -> Any:
     return forward
 
 
-def _extreme(name: str, ufunc: np.ufunc, tex: str, grad_name: str, words: str) -> Op:
+def _extreme(name: str, ufunc: Any, tex: str, grad_name: str, words: str) -> Op:
     return structured(
         name, _reduce(ufunc), vjp=(_ties_rule,), shape=_nothing_to_compare(words + "()"), tex=tex,
         samples=samples,
         singular=_SHARED, grad_name=grad_name,
-        bad=[Bad(lambda: (np.zeros((0, 3)), (0,), False), IndexError, f"{words}(): Expected reduction dim 0 to have non-zero")],
+        bad=[Bad(lambda: (np.zeros((0, 3)), (0,), False), IndexError,
+                 f"{words}(): Expected reduction dim 0 to have non-zero")],
     )  # fmt: skip
 
 
@@ -111,7 +112,8 @@ def _positions(name: str, find: Any) -> Op:
         name, _position(find), shape=_nothing_to_compare(name + "()"), dtype="int64",
         tex=rf"\operatorname{{{{{name}}}}} {{0}}",
         samples=samples, nondiff="positions are whole numbers",
-        bad=[Bad(lambda: (np.zeros((0, 3)), (0,), False), IndexError, f"{name}(): Expected reduction dim 0 to have non-zero")],
+        bad=[Bad(lambda: (np.zeros((0, 3)), (0,), False), IndexError,
+                 f"{name}(): Expected reduction dim 0 to have non-zero")],
     )  # fmt: skip
 
 
@@ -159,7 +161,7 @@ def picked_samples(rng: np.random.Generator) -> list[Any]:
     ]
 
 
-def _with_position(ufunc: np.ufunc, position: Op) -> Any:
+def _with_position(ufunc: Any, position: Op) -> Any:
     def forward(a: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
         if not a.ndim:
             return np.array(a), np.zeros((), np.int64)
@@ -176,7 +178,7 @@ def _with_position(ufunc: np.ufunc, position: Op) -> Any:
     return forward
 
 
-def _dimension(name: str, ufunc: np.ufunc, position: Op, grad_name: str) -> Op:
+def _dimension(name: str, ufunc: Any, position: Op, grad_name: str) -> Op:
     short = name.removesuffix("_dim")
     return structured(
         name, _with_position(ufunc, position), outputs=2, vjp=(picked_rule,), shape=picked_shape(short),
@@ -184,7 +186,8 @@ def _dimension(name: str, ufunc: np.ufunc, position: Op, grad_name: str) -> Op:
         tex=rf"\{short} {{0}}", samples=picked_samples,
         singular="of equal values the first one gets the derivative",
         grad_name=grad_name,
-        bad=[Bad(lambda: (np.zeros((2, 0)), 1, False), IndexError, f"{short}(): Expected reduction dim 1 to have non-zero")],
+        bad=[Bad(lambda: (np.zeros((2, 0)), 1, False), IndexError,
+                 f"{short}(): Expected reduction dim 1 to have non-zero")],
     )  # fmt: skip
 
 

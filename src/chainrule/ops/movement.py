@@ -69,12 +69,14 @@ def _expand_shape(a: Spec, shape: Shape) -> Shape:
 
 def _expand(a: Any, shape: Shape) -> Any:
     """np.broadcast_to at a tenth of its price: a view with stride 0 along the repeated dimensions."""
-    have, strides = a.shape, a.strides
+    have = a.shape
     extra = len(shape) - len(have)
-    if extra < 0 or not a.flags.c_contiguous or a.dtype.kind == "V":
+    if extra < 0 or not a.flags.c_contiguous:
         return np.broadcast_to(a, shape)
+    if have == shape[extra:]:
+        return np.ndarray(shape, a.dtype, a, 0, (0,) * extra + a.strides)
     steps = [0] * extra
-    for n, want, step in zip(have, shape[extra:], strides):
+    for n, want, step in zip(have, shape[extra:], a.strides):
         if n != want and n != 1:
             return np.broadcast_to(a, shape)
         steps.append(step if n == want else 0)

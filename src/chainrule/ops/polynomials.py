@@ -11,7 +11,7 @@ from .record import Op, Rule, elementwise
 
 def _by_scipy(name: str) -> Rule:
     def evaluate(x: Any, n: Any) -> Any:
-        from scipy import special
+        from scipy import special  # type: ignore[import-untyped]
 
         return getattr(special, name)(n, x)
 
@@ -37,9 +37,15 @@ def _polynomial(name: str, symbol: str, evaluate: Rule) -> Op:
         return np.where(degree < 0, 0, values).astype(x.dtype)
 
     return elementwise(
-        name, forward, nargs=2, floats=True, tex=rf"{symbol}_{{{{{{1}}}}}}({{0}})", lower="by SciPy: its recurrence", refuses="c",
+        name,
+        forward,
+        nargs=2,
+        floats=True,
+        tex=rf"{symbol}_{{{{{{1}}}}}}({{0}})",
+        lower="by SciPy: its recurrence",
+        refuses="c",
         nondiff="PyTorch has no derivative of it either; differentiate its coefficients' form instead",
-    )  # fmt: skip
+    )
 
 
 chebyshev_polynomial_t = _polynomial("chebyshev_polynomial_t", "T", _by_scipy("eval_chebyt"))

@@ -9,11 +9,15 @@ import numpy as np
 from ..types import INT, DType, Shape, bool_, int64
 from .exponential import exp
 from .movement import expand, reshape
-from .record import ADD, MUL, Spec, structured
+from .record import ADD, MUL, Op, Spec, structured
 from .scan import conj, cumprod, shift
 from .select import where
 
 Dims = tuple[int, ...]
+_add: Any = np.add  # NumPy's stubs know keepdims only as a literal
+_multiply: Any = np.multiply
+_logical_and: Any = np.logical_and
+_logical_or: Any = np.logical_or
 
 
 def reduced_shape(a: Spec, dim: Dims, keepdim: bool, *_: Any) -> Shape:
@@ -69,7 +73,7 @@ def add_reduce(a: Any, dim: Dims, keepdim: bool) -> Any:
     """
     kind = a.dtype.kind
     if kind in "biu":
-        return np.add.reduce(a, axis=dim, dtype=np.int64, keepdims=keepdim)
+        return _add.reduce(a, axis=dim, dtype=np.int64, keepdims=keepdim)
     if a.dtype.itemsize == 2:
         return add_reduce(a.astype(np.float32), dim, keepdim).astype(a.dtype)
     if a.size > _LARGE and kind == "f" and dim:
@@ -79,8 +83,8 @@ def add_reduce(a: Any, dim: Dims, keepdim: bool) -> Any:
         elif (out := _blocked(a, dim, keepdim)) is not None:
             return out
     if len(dim) == a.ndim and not keepdim:
-        return np.add.reduce(a, axis=None)
-    return np.add.reduce(a, axis=dim, keepdims=keepdim)
+        return _add.reduce(a, axis=None)
+    return _add.reduce(a, axis=dim, keepdims=keepdim)
 
 
 def _blocked(a: Any, dim: Dims, keepdim: bool) -> Any:
@@ -93,10 +97,10 @@ def _blocked(a: Any, dim: Dims, keepdim: bool) -> Any:
     head = n // rows * rows
     lead, tail = a.shape[:d], a.shape[d + 1 :]
     body = a if head == n else a[(slice(None),) * d + (slice(0, head),)]
-    out = np.add.reduce(body.reshape(*lead, rows, head // rows, *tail), axis=d)
-    out = np.add.reduce(out, axis=d, keepdims=keepdim)
+    out = _add.reduce(body.reshape(*lead, rows, head // rows, *tail), axis=d)
+    out = _add.reduce(out, axis=d, keepdims=keepdim)
     if head != n:
-        out += np.add.reduce(a[(slice(None),) * d + (slice(head, n),)], axis=d, keepdims=keepdim)
+        out += _add.reduce(a[(slice(None),) * d + (slice(head, n),)], axis=d, keepdims=keepdim)
     return out
 
 
@@ -132,7 +136,7 @@ nansum = structured(
     shape=reduced_shape, dtype=_sum_dtype, tex=r"\sum_{{\text{{not nan}}}} {0}", prec=ADD, samples=samples,
     singular="a NaN counts as the constant 0: its derivative is 0",
 )  # fmt: skip
-not_nan = structured(
+not_nan: Op = structured(
     "not_nan", lambda a: (a == a).astype(a.dtype), shape=lambda a: a.shape,
     tex=r"[{0} \text{{ is a number}}]",
     samples=lambda rng: [(np.array([1.0, np.nan]),)],
@@ -145,10 +149,10 @@ not_nan = structured(
 
 def _prod(a: Any, dim: Dims, keepdim: bool) -> Any:
     if a.dtype.kind in "biu":
-        return np.multiply.reduce(a, axis=dim, dtype=np.int64, keepdims=keepdim)
+        return _multiply.reduce(a, axis=dim, dtype=np.int64, keepdims=keepdim)
     if a.dtype.itemsize == 2:
         return _prod(a.astype(np.float32), dim, keepdim).astype(a.dtype)
-    return np.multiply.reduce(a, axis=dim, keepdims=keepdim)
+    return _multiply.reduce(a, axis=dim, keepdims=keepdim)
 
 
 def _prod_rule(g: Any, y: Any, a: Any, dim: Dims, keepdim: bool) -> Any:
@@ -179,10 +183,10 @@ def _logsumexp(a: Any, dim: Dims, keepdim: bool) -> Any:
     if a.dtype.itemsize == 2:
         return _logsumexp(a.astype(np.float32), dim, keepdim).astype(a.dtype)
     if not a.size:
-        return np.log(np.add.reduce(a, axis=dim, keepdims=keepdim))
+        return np.log(_add.reduce(a, axis=dim, keepdims=keepdim))
     top = np.maximum.reduce(a.real, axis=dim, keepdims=True)
     top = np.where(np.isfinite(top), top, top.dtype.type(0))
-    out = np.log(np.add.reduce(np.exp(a - top), axis=dim, keepdims=True)) + top
+    out = np.log(_add.reduce(np.exp(a - top), axis=dim, keepdims=True)) + top
     return out if keepdim else out.reshape(reduced_shape(a, dim, False))
 
 
@@ -214,12 +218,12 @@ def _truth_dtype(a: Spec, *_: Any) -> DType:
 
 
 def _all(a: Any, dim: Dims, keepdim: bool) -> Any:
-    out = np.logical_and.reduce(a, axis=dim, keepdims=keepdim)
+    out = _logical_and.reduce(a, axis=dim, keepdims=keepdim)
     return out.astype(np.uint8) if a.dtype == np.uint8 else out
 
 
 def _any(a: Any, dim: Dims, keepdim: bool) -> Any:
-    out = np.logical_or.reduce(a, axis=dim, keepdims=keepdim)
+    out = _logical_or.reduce(a, axis=dim, keepdims=keepdim)
     return out.astype(np.uint8) if a.dtype == np.uint8 else out
 
 
@@ -244,7 +248,7 @@ any = structured(
 
 
 def _count_nonzero(a: Any, dim: Dims, keepdim: bool) -> Any:
-    return np.add.reduce(a != 0, axis=dim, dtype=np.int64, keepdims=keepdim)
+    return _add.reduce(a != 0, axis=dim, dtype=np.int64, keepdims=keepdim)
 
 
 count_nonzero = structured(

@@ -10,7 +10,7 @@ import numpy as np
 from .complex import conj
 from .record import NEG, elementwise
 
-_STEPS = {"singular": "constant between its jumps, where the derivative is taken as 0"}
+_STEPS: dict[str, Any] = {"singular": "constant between its jumps, where the derivative is taken as 0"}
 
 
 def _whole(function: Any) -> Any:
@@ -18,11 +18,23 @@ def _whole(function: Any) -> Any:
     return lambda a: function(a) if a.dtype.kind not in "iub" else a.copy()
 
 
-floor = elementwise("floor", _whole(np.floor), 0, refuses="bc", tex=r"\lfloor {0} \rfloor", lower="floor", **_STEPS)
+floor = elementwise(
+    "floor", _whole(np.floor), 0, refuses="bc", tex=r"\lfloor {0} \rfloor", lower="floor", **_STEPS
+)
 ceil = elementwise("ceil", _whole(np.ceil), 0, refuses="bc", tex=r"\lceil {0} \rceil", lower="ceil", **_STEPS)
-trunc = elementwise("trunc", _whole(np.trunc), 0, refuses="bc", tex=r"\operatorname{{trunc}}({0})", lower="trunc", **_STEPS)
-frac = elementwise("frac", lambda a: a - np.trunc(a), 1, refuses="bic", tex=r"\operatorname{{frac}}({0})", lower="a - trunc(a)", prec=NEG,
-                   singular="the whole numbers: 1")  # fmt: skip
+trunc = elementwise(
+    "trunc", _whole(np.trunc), 0, refuses="bc", tex=r"\operatorname{{trunc}}({0})", lower="trunc", **_STEPS
+)
+frac = elementwise(
+    "frac",
+    lambda a: a - np.trunc(a),
+    1,
+    refuses="bic",
+    tex=r"\operatorname{{frac}}({0})",
+    lower="a - trunc(a)",
+    prec=NEG,
+    singular="the whole numbers: 1",
+)
 
 
 def _round(a: Any, decimals: int) -> Any:
@@ -33,36 +45,78 @@ def _round(a: Any, decimals: int) -> Any:
     return np.rint(a * scale) / scale if decimals > 0 else np.rint(a / scale) * scale
 
 
-round = elementwise("round", _round, 0, grad_name=lambda args: "RoundBackward1" if any(args[1:]) else "RoundBackward0", attrs={"decimals": 0}, refuses="bc", tex=r"\operatorname{{round}}({0})", lower="rint", **_STEPS)
+round = elementwise(
+    "round",
+    _round,
+    0,
+    grad_name=lambda args: "RoundBackward1" if any(args[1:]) else "RoundBackward0",
+    attrs={"decimals": 0},
+    refuses="bc",
+    tex=r"\operatorname{{round}}({0})",
+    lower="rint",
+    **_STEPS,
+)
 
 # ----- signs
 
+
 def _sgn(a: Any) -> Any:
-    """a/|a|, and 0 at 0; for real numbers the sign, for bools themselves."""
-    return np.sign(a) if a.dtype.kind != "b" else a.copy()
+    """The sign, 0 for 0 and nan; a/|a| for complex numbers; bools are their own."""
+    if a.dtype.kind in "cb":
+        return np.sign(a) if a.dtype.kind == "c" else a.copy()
+    return np.subtract(a > 0, a < 0, dtype=a.dtype)
 
 
-sign = elementwise("sign", _sgn, 0, refuses="c", tex=r"\operatorname{{sgn}}({0})", lower="(a > 0) - (a < 0)", **_STEPS)
+sign = elementwise(
+    "sign", _sgn, 0, refuses="c", tex=r"\operatorname{{sgn}}({0})", lower="(a > 0) - (a < 0)", **_STEPS
+)
 sgn = elementwise("sgn", _sgn, 0, tex=r"\operatorname{{sgn}}({0})", lower="(a > 0) - (a < 0)", **_STEPS)
 abs = elementwise(
-    "abs", operator.abs, lambda y, a: conj(sgn(a)), refuses="b", tex=r"\left|{0}\right|", lower="fabs", singular="a = 0: 0",
+    "abs",
+    operator.abs,
+    lambda y, a: conj(sgn(a)),
+    refuses="b",
+    tex=r"\left|{0}\right|",
+    lower="fabs",
+    singular="a = 0: 0",
     dtype=lambda a: a.dtype.to_real(),
-)  # fmt: skip
+)
 
 
 copysign = elementwise(
-    "copysign", np.copysign, (lambda y, a, b: sgn(a) * sgn(y), 0), refuses="c", tex=r"\left|{0}\right| \operatorname{{sgn}}({1})",
-    lower="copysign", floats=True, singular="a = 0: 0",
-)  # fmt: skip
+    "copysign",
+    np.copysign,
+    (lambda y, a, b: sgn(a) * sgn(y), 0),
+    refuses="c",
+    tex=r"\left|{0}\right| \operatorname{{sgn}}({1})",
+    lower="copysign",
+    floats=True,
+    singular="a = 0: 0",
+)
 signbit = elementwise(
-    "signbit", lambda a: np.signbit(a) if a.dtype.kind == "f" or a.dtype.kind == "V" else a < 0, refuses="c", tex=r"[{0} < 0]",
-    lower="a < 0", dtype="bool", nondiff="it answers true or false",
-)  # fmt: skip
+    "signbit",
+    lambda a: np.signbit(a) if a.dtype.kind == "f" or a.dtype.kind == "V" else a < 0,
+    refuses="c",
+    tex=r"[{0} < 0]",
+    lower="a < 0",
+    dtype="bool",
+    nondiff="it answers true or false",
+)
 heaviside = elementwise(
-    "heaviside", lambda a, b: np.where(a == 0, b, np.where(np.isnan(a), a, a > 0)).astype(a.dtype), nargs=2, refuses="c", tex=r"H({0})",
-    lower="select(a == 0, b, a > 0)", nondiff="PyTorch defines no derivative of the step",
-)  # fmt: skip
+    "heaviside",
+    lambda a, b: np.where(a == 0, b, np.where(np.isnan(a), a, a > 0)).astype(a.dtype),
+    nargs=2,
+    refuses="c",
+    tex=r"H({0})",
+    lower="select(a == 0, b, a > 0)",
+    nondiff="PyTorch defines no derivative of the step",
+)
 nextafter = elementwise(
-    "nextafter", np.nextafter, (lambda y, a, b: a != b, 0), refuses="bic", tex=r"\operatorname{{nextafter}}({0}, {1})", lower="by NumPy: bits, not values",
+    "nextafter",
+    np.nextafter,
+    (lambda y, a, b: a != b, 0),
+    refuses="bic",
+    tex=r"\operatorname{{nextafter}}({0}, {1})",
+    lower="by NumPy: bits, not values",
     singular="the step of one unit in the last place is taken as constant",
-)  # fmt: skip
+)

@@ -9,7 +9,7 @@ import numpy as np
 from ..types import INT, DType, Shape, complex64, complex128, int64
 from .complex import conj as conjugate
 from .exponential import exp
-from .record import ATOM, Spec, structured
+from .record import ATOM, Op, Spec, structured
 from .scatter import ungather
 
 _COMPLEX = {complex64, complex128, complex64.np, complex128.np}
@@ -55,7 +55,7 @@ def _scan_samples(rng: np.random.Generator) -> list[Any]:
     ]
 
 
-cumsum = structured(
+cumsum: Op = structured(
     "cumsum", lambda a, dim, reverse: accumulate(np.add, a, dim, reverse),
     vjp=(lambda g, y, a, dim, reverse: cumsum(g, dim, not reverse),), shape=_same_shape, dtype=_widened,
     tex=r"\operatorname{{cumsum}}({0})", samples=_scan_samples,
@@ -76,7 +76,7 @@ def _shift(a: Any, dim: int, by: int, fill: float) -> Any:
     return out
 
 
-shift = structured(
+shift: Op = structured(
     "shift", _shift, vjp=(lambda g, y, a, dim, by, fill: shift(g, dim, -by, 0.0),), shape=_same_shape,
     tex=r"\operatorname{{shift}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1, 1, 1.0), (rng.normal(size=(4,)), 0, -1, 0.0)],
@@ -114,7 +114,7 @@ def _recur_rule(g: Any, y: Any, a: Any, b: Any, dim: int, reverse: bool) -> Any:
     return carried * conj(shift(y, dim, forth, 0.0)), carried
 
 
-recur = structured(
+recur: Op = structured(
     "recur", _recur, nargs=2, vjp=_recur_rule, shape=lambda a, b, dim, reverse: b.shape,
     tex=r"y_k = {1}_k + {0}_k \, y_{{k-1}}",
     samples=lambda rng: [
@@ -135,7 +135,7 @@ def _cumprod_rule(g: Any, y: Any, a: Any, dim: int, reverse: bool) -> Any:
     return behind * conj(shift(y, dim, forth, 1.0))
 
 
-cumprod = structured(
+cumprod: Op = structured(
     "cumprod", lambda a, dim, reverse: accumulate(np.multiply, a, dim, reverse), vjp=(_cumprod_rule,),
     shape=_same_shape, dtype=_widened, tex=r"\operatorname{{cumprod}}({0})",
     samples=lambda rng: [*_scan_samples(rng), (np.array([2.0, 0.0, 3.0, 0.0, 1.5]), 0, False)],
@@ -147,11 +147,13 @@ def _logcumsumexp(a: Any, dim: int) -> Any:
         return accumulate(np.logaddexp, a, dim, False)
     if not a.ndim:
         return np.array(a)
-    top = np.maximum.accumulate(a.real, axis=dim)
-    scale = np.exp(
-        _shift(top, dim, 1, -np.inf) - top
-    )  # what is carried on shrinks by the growth of the maximum
-    return np.log(_recur(scale, np.exp(a - top), dim, False)) + top
+    out = np.array(a)
+    for k in range(1, a.shape[dim]):  # the phase is not wrapped: each step adds to the larger of the two
+        x, z = along(out, dim, slice(k - 1, k)), along(a, dim, slice(k, k + 1))
+        first = x.real >= z.real
+        high, low = np.where(first, x, z), np.where(first, z, x)
+        along(out, dim, slice(k, k + 1))[...] = high + np.log1p(np.exp(low - high))
+    return out
 
 
 def _logcumsumexp_rule(g: Any, y: Any, a: Any, dim: int) -> Any:

@@ -15,10 +15,15 @@ where = elementwise(
 
 # two constants alone would not know their dtype: it is that of `like`
 either = elementwise(
-    "either", lambda c, like, yes, no: np.where(c, like.dtype.type(yes), like.dtype.type(no)), nargs=2, promote=(1,),
-    attrs={"yes": 1.0, "no": 0.0}, tex=r"[{0}]\,{2} + [\lnot {0}]\,{3}", lower="select",
+    "either",
+    lambda c, like, yes, no: np.where(c, like.dtype.type(yes), like.dtype.type(no)),
+    nargs=2,
+    promote=(1,),
+    attrs={"yes": 1.0, "no": 0.0},
+    tex=r"[{0}]\,{2} + [\lnot {0}]\,{3}",
+    lower="select",
     nondiff="it is a derivative: constant between its jumps",
-)  # fmt: skip
+)
 
 
 def _tie_share(a: Any, b: Any) -> Any:
@@ -33,13 +38,23 @@ tie_share = elementwise(
 
 _TIE = "at a tie each gets half"
 maximum = elementwise(
-    "maximum", np.maximum, (lambda y, a, b: tie_share(a, b), lambda y, a, b: tie_share(b, a)), refuses="c", tex=r"\max({0}, {1})",
-    lower="maximum", singular=_TIE,
-)  # fmt: skip
+    "maximum",
+    np.maximum,
+    (lambda y, a, b: tie_share(a, b), lambda y, a, b: tie_share(b, a)),
+    refuses="c",
+    tex=r"\max({0}, {1})",
+    lower="maximum",
+    singular=_TIE,
+)
 minimum = elementwise(
-    "minimum", np.minimum, (lambda y, a, b: tie_share(b, a), lambda y, a, b: tie_share(a, b)), refuses="c", tex=r"\min({0}, {1})",
-    lower="minimum", singular=_TIE,
-)  # fmt: skip
+    "minimum",
+    np.minimum,
+    (lambda y, a, b: tie_share(b, a), lambda y, a, b: tie_share(a, b)),
+    refuses="c",
+    tex=r"\min({0}, {1})",
+    lower="minimum",
+    singular=_TIE,
+)
 
 _FIRST = "at a tie the first gets all"
 fmax = elementwise(
@@ -58,28 +73,42 @@ def _bound_name(base: str) -> Any:
 
 _EDGE = "on the bound the derivative is 1"
 clamp_min = elementwise(
-    "clamp_min", np.maximum, (lambda y, a, b: a >= b, lambda y, a, b: a < b), refuses="c", tex=r"\max({0}, {1})", lower="maximum",
-    singular=_EDGE, grad_name=_bound_name("ClampMinBackward"),
-)  # fmt: skip
+    "clamp_min",
+    np.maximum,
+    (lambda y, a, b: a >= b, lambda y, a, b: a < b),
+    refuses="c",
+    tex=r"\max({0}, {1})",
+    lower="maximum",
+    singular=_EDGE,
+    grad_name=_bound_name("ClampMinBackward"),
+)
 clamp_max = elementwise(
-    "clamp_max", np.minimum, (lambda y, a, b: a <= b, lambda y, a, b: a > b), refuses="c", tex=r"\min({0}, {1})", lower="minimum",
-    singular=_EDGE, grad_name=_bound_name("ClampMaxBackward"),
-)  # fmt: skip
+    "clamp_max",
+    np.minimum,
+    (lambda y, a, b: a <= b, lambda y, a, b: a > b),
+    refuses="c",
+    tex=r"\min({0}, {1})",
+    lower="minimum",
+    singular=_EDGE,
+    grad_name=_bound_name("ClampMaxBackward"),
+)
 clamp = elementwise(
-    "clamp", lambda a, low, high: np.minimum(np.maximum(a, low), high),
-    (lambda y, a, low, high: (a >= low) & (a <= high), lambda y, a, low, high: (low < high) & (a < low),
-     lambda y, a, low, high: (a > high) | (high < low)),
-    refuses="c", tex=r"\operatorname{{clamp}}({0}, {1}, {2})", lower="minimum(maximum(a, low), high)",
-    domain=((-3.0, 3.0), (-2.0, -0.5), (0.5, 2.0)), singular=_EDGE,
-    grad_name=lambda args: "ClampBackward0" if any(isinstance(a, Carrier) for a in args[1:]) else "ClampBackward1",
-)  # fmt: skip
-
-nan_to_num = elementwise(
-    "nan_to_num", lambda a, nan, high, low: _replaced(a, nan, high, low),
-    lambda y, a, nan, high, low: (a == a) & (abs(a) != float("inf")),
-    attrs={"nan": 0.0, "posinf": 3e38, "neginf": -3e38}, tex=r"\operatorname{{finite}}({0})",
-    lower="select(a != a, nan, minimum(maximum(a, low), high))",
-)  # fmt: skip
+    "clamp",
+    lambda a, low, high: np.minimum(np.maximum(a, low), high),
+    (
+        lambda y, a, low, high: (a >= low) & (a <= high),
+        lambda y, a, low, high: (low < high) & (a < low),
+        lambda y, a, low, high: (a > high) | (high < low),
+    ),
+    refuses="c",
+    tex=r"\operatorname{{clamp}}({0}, {1}, {2})",
+    lower="minimum(maximum(a, low), high)",
+    domain=((-3.0, 3.0), (-2.0, -0.5), (0.5, 2.0)),
+    singular=_EDGE,
+    grad_name=lambda args: (
+        "ClampBackward0" if any(isinstance(a, Carrier) for a in args[1:]) else "ClampBackward1"
+    ),
+)
 
 
 def _replaced(a: Any, nan: float, high: float, low: float) -> Any:
@@ -92,3 +121,12 @@ def _replaced(a: Any, nan: float, high: float, low: float) -> Any:
     kind = a.dtype.type
     out = np.where(a == np.inf, kind(high), np.where(a == -np.inf, kind(low), a))
     return np.where(a != a, kind(nan), out)
+
+
+nan_to_num = elementwise(
+    "nan_to_num",
+    _replaced,
+    lambda y, a, nan, high, low: (a == a) & (abs(a) != float("inf")),
+    attrs={"nan": 0.0, "posinf": 3e38, "neginf": -3e38}, tex=r"\operatorname{{finite}}({0})",
+    lower="select(a != a, nan, minimum(maximum(a, low), high))",
+)  # fmt: skip

@@ -42,7 +42,8 @@ def _placed_rule(g: Any, y: Any, a: Any, dim: int, *_: Any) -> Any:
 sort = structured(
     "sort", _sort, outputs=2, vjp=(_placed_rule,), shape=lambda a, *_: [a.shape, a.shape], dtype=picked_dtype,
     tex=r"\operatorname{{sort}}({0})", singular="equal elements keep their order",
-    samples=lambda rng: [(rng.normal(size=(2, 4)), 1, False), (rng.normal(size=(5, 2)), 0, True), (rng.normal(size=()), 0, False)],
+    samples=lambda rng: [(rng.normal(size=(2, 4)), 1, False),
+                         (rng.normal(size=(5, 2)), 0, True), (rng.normal(size=()), 0, False)],
 )  # fmt: skip
 
 

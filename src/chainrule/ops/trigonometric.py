@@ -8,33 +8,67 @@ from typing import Any
 import numpy as np
 
 from .arithmetic import rsqrt
-from .record import MUL, elementwise
+from .record import MUL, Op, elementwise
 from .select import where
 
-sin = elementwise("sin", np.sin, lambda y, a: cos(a), tex=r"\sin({0})", lower="sin", floats=True)
-cos = elementwise("cos", np.cos, lambda y, a: -sin(a), tex=r"\cos({0})", lower="cos", floats=True)
-tan = elementwise("tan", np.tan, lambda y, a: 1 + y * y, tex=r"\tan({0})", lower="tan", domain=(-1.2, 1.2), floats=True)
+sin: Op = elementwise("sin", np.sin, lambda y, a: cos(a), tex=r"\sin({0})", lower="sin", floats=True)
+cos: Op = elementwise("cos", np.cos, lambda y, a: -sin(a), tex=r"\cos({0})", lower="cos", floats=True)
+tan: Op = elementwise(
+    "tan", np.tan, lambda y, a: 1 + y * y, tex=r"\tan({0})", lower="tan", domain=(-1.2, 1.2), floats=True
+)
 
 _UNIT: dict[str, Any] = {"domain": (-0.9, 0.9), "floats": True, "singular": "|a| = 1: inf"}
-asin = elementwise("asin", np.arcsin, lambda y, a: rsqrt((1 - a) * (1 + a)), tex=r"\arcsin({0})", lower="asin", **_UNIT)
-acos = elementwise("acos", np.arccos, lambda y, a: -rsqrt((1 - a) * (1 + a)), tex=r"\arccos({0})", lower="acos", **_UNIT)
-atan = elementwise("atan", np.arctan, lambda y, a: 1 / (1 + a * a), tex=r"\arctan({0})", lower="atan", floats=True)
-atan2 = elementwise(
-    "atan2", np.arctan2, (lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b)),
-    refuses="c", tex=r"\operatorname{{atan2}}({0}, {1})", lower="atan2", floats=True, domain=((0.3, 3.0), (-3.0, 3.0)),
+asin: Op = elementwise(
+    "asin", np.arcsin, lambda y, a: rsqrt((1 - a) * (1 + a)), tex=r"\arcsin({0})", lower="asin", **_UNIT
+)
+acos: Op = elementwise(
+    "acos", np.arccos, lambda y, a: -rsqrt((1 - a) * (1 + a)), tex=r"\arccos({0})", lower="acos", **_UNIT
+)
+atan: Op = elementwise(
+    "atan", np.arctan, lambda y, a: 1 / (1 + a * a), tex=r"\arctan({0})", lower="atan", floats=True
+)
+atan2: Op = elementwise(
+    "atan2",
+    np.arctan2,
+    (lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b)),
+    refuses="c",
+    tex=r"\operatorname{{atan2}}({0}, {1})",
+    lower="atan2",
+    floats=True,
+    domain=((0.3, 3.0), (-3.0, 3.0)),
     singular="a = b = 0: nan",
-)  # fmt: skip
+)
 
-sinh = elementwise("sinh", np.sinh, lambda y, a: cosh(a), tex=r"\sinh({0})", lower="sinh", floats=True)
-cosh = elementwise("cosh", np.cosh, lambda y, a: sinh(a), tex=r"\cosh({0})", lower="cosh", floats=True)
-tanh = elementwise("tanh", np.tanh, lambda y, a: 1 - y * y, tex=r"\tanh({0})", lower="tanh", floats=True)
-asinh = elementwise("asinh", np.arcsinh, lambda y, a: rsqrt(1 + a * a), tex=r"\operatorname{{arsinh}}({0})", lower="asinh", floats=True)
+sinh: Op = elementwise("sinh", np.sinh, lambda y, a: cosh(a), tex=r"\sinh({0})", lower="sinh", floats=True)
+cosh: Op = elementwise("cosh", np.cosh, lambda y, a: sinh(a), tex=r"\cosh({0})", lower="cosh", floats=True)
+tanh: Op = elementwise("tanh", np.tanh, lambda y, a: 1 - y * y, tex=r"\tanh({0})", lower="tanh", floats=True)
+asinh: Op = elementwise(
+    "asinh",
+    np.arcsinh,
+    lambda y, a: rsqrt(1 + a * a),
+    tex=r"\operatorname{{arsinh}}({0})",
+    lower="asinh",
+    floats=True,
+)
 # two roots, not the root of the product: it would leave the branch for complex numbers
-acosh = elementwise(
-    "acosh", np.arccosh, lambda y, a: rsqrt(a - 1) * rsqrt(a + 1), tex=r"\operatorname{{arcosh}}({0})", lower="acosh",
-    domain=(1.2, 4.0), floats=True, singular="a = 1: inf",
-)  # fmt: skip
-atanh = elementwise("atanh", np.arctanh, lambda y, a: 1 / ((1 - a) * (1 + a)), tex=r"\operatorname{{artanh}}({0})", lower="atanh", **_UNIT)
+acosh: Op = elementwise(
+    "acosh",
+    np.arccosh,
+    lambda y, a: rsqrt(a - 1) * rsqrt(a + 1),
+    tex=r"\operatorname{{arcosh}}({0})",
+    lower="acosh",
+    domain=(1.2, 4.0),
+    floats=True,
+    singular="a = 1: inf",
+)
+atanh: Op = elementwise(
+    "atanh",
+    np.arctanh,
+    lambda y, a: 1 / ((1 - a) * (1 + a)),
+    tex=r"\operatorname{{artanh}}({0})",
+    lower="atanh",
+    **_UNIT,
+)
 
 
 def _sinc(a: Any) -> Any:
@@ -56,15 +90,34 @@ def _complex(a: Any) -> bool:
     return getattr(a.dtype, "is_complex", None) or getattr(a.dtype, "kind", "f") == "c"
 
 
-sinc = elementwise(
-    "sinc", _sinc, _sinc_rule, tex=r"\operatorname{{sinc}}({0})", lower="select(a == 0, 1, sin(pi a) / (pi a))", floats=True,
-)  # fmt: skip
+sinc: Op = elementwise(
+    "sinc",
+    _sinc,
+    _sinc_rule,
+    tex=r"\operatorname{{sinc}}({0})",
+    lower="select(a == 0, 1, sin(pi a) / (pi a))",
+    floats=True,
+)
 
-deg2rad = elementwise(
-    "deg2rad", lambda a: a * a.dtype.type(math.pi / 180), math.pi / 180, refuses="c", tex=r"\frac{{\pi}}{{180}} {0}", prec=MUL, grad_name="Deg2RadBackward0",
-    lower="a * (pi / 180)", floats=True,
-)  # fmt: skip
-rad2deg = elementwise(
-    "rad2deg", lambda a: a * a.dtype.type(180 / math.pi), 180 / math.pi, refuses="c", tex=r"\frac{{180}}{{\pi}} {0}", prec=MUL, grad_name="Rad2DegBackward0",
-    lower="a * (180 / pi)", floats=True,
-)  # fmt: skip
+deg2rad: Op = elementwise(
+    "deg2rad",
+    lambda a: a * a.dtype.type(math.pi / 180),
+    math.pi / 180,
+    refuses="c",
+    tex=r"\frac{{\pi}}{{180}} {0}",
+    prec=MUL,
+    grad_name="Deg2RadBackward0",
+    lower="a * (pi / 180)",
+    floats=True,
+)
+rad2deg: Op = elementwise(
+    "rad2deg",
+    lambda a: a * a.dtype.type(180 / math.pi),
+    180 / math.pi,
+    refuses="c",
+    tex=r"\frac{{180}}{{\pi}} {0}",
+    prec=MUL,
+    grad_name="Rad2DegBackward0",
+    lower="a * (180 / pi)",
+    floats=True,
+)

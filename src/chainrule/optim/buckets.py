@@ -37,7 +37,7 @@ class Bucket:
         self._lay_out(first)
         self.entries: list[tuple[str, list[Array]]] = []
         self.unset = any(
-            e.start is None and _kept(e, group) and state[params[0]].get(e.name) is None for e in rule.buffers
+            e.start is None and is_kept(e, group) and state[params[0]].get(e.name) is None for e in rule.buffers
         )
         self.numbers = [self._number(entry, state, group) for entry in rule.numbers]
         self.buffers = [self._buffer(entry, state, group) for entry in rule.buffers]
@@ -67,7 +67,7 @@ class Bucket:
         return flat
 
     def _buffer(self, entry: Entry, state: Mapping[Any, Any], group: dict[str, Any]) -> Array | None:
-        if not _kept(entry, group):
+        if not is_kept(entry, group):
             return None
         if entry.shape is not None:
             shape = entry.shape(self.arrays[0].shape)
@@ -105,7 +105,7 @@ class Bucket:
         params = self.params
         if not all(map(is_, map(array_of, params), self.arrays)):
             return False
-        kept = [state[p] for p in params]
+        kept = [state[p] for p in params] if self.entries else params
         for name, parts in self.entries:
             if not all(map(is_, map(array_of, map(itemgetter(name), kept)), parts)):
                 return False
@@ -170,7 +170,7 @@ class Plan:
         together: dict[Any, list[Tensor]] = {}
         twice = len(set(params)) != len(params)
         for p in dict.fromkeys(params):
-            together.setdefault(p if twice else _key(rule, p, state[p]), []).append(p)
+            together.setdefault(p if twice else _key(rule, p, state.get(p, {})), []).append(p)
         buckets = {key: Bucket(rule, members, state, group) for key, members in together.items()}
         self.buckets = [buckets[p] for p in params] if twice else list(buckets.values())
 
@@ -210,7 +210,8 @@ def start_value(entry: Entry, group: dict[str, Any]) -> float:
     return float(group[start]) if isinstance(start, str) else start or 0.0
 
 
-def _kept(entry: Entry, group: dict[str, Any]) -> bool:
+def is_kept(entry: Entry, group: dict[str, Any]) -> bool:
+    """Whether the group's settings call for this state entry."""
     return not entry.when or bool(group[entry.when])
 
 

@@ -7,7 +7,8 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from functools import wraps
 from itertools import chain
-from typing import Any, ClassVar, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from ..autograd.tape import Removable
 from ..dispatch import where
@@ -99,6 +100,10 @@ class Optimizer:
         tensor([0.], requires_grad=True)
     """
 
+    # none, for a subclass that does without __init__
+    _optimizer_step_pre_hooks: Any = MappingProxyType({})
+    _optimizer_step_post_hooks: Any = MappingProxyType({})
+
     # keys that param groups saved by older releases lack, with the value that means what those did
     _added_later: ClassVar[dict[str, Any]] = {
         "momentum": 0, "nesterov": False, "centered": False, "amsgrad": False, "maximize": False, "foreach": None,
@@ -129,6 +134,12 @@ class Optimizer:
     def _make_hooks(self) -> None:
         for name in ("step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post"):
             self.__dict__.setdefault(f"_optimizer_{name}_hooks", OrderedDict())
+
+    if TYPE_CHECKING:
+        _optimizer_state_dict_pre_hooks: Hooks
+        _optimizer_state_dict_post_hooks: Hooks
+        _optimizer_load_state_dict_pre_hooks: Hooks
+        _optimizer_load_state_dict_post_hooks: Hooks
 
     def __getstate__(self) -> dict[str, Any]:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
@@ -245,13 +256,6 @@ class Optimizer:
     def register_load_state_dict_post_hook(self, hook: Callable[..., None], prepend: bool = False) -> Removable:
         """Call hook(optimizer) after load_state_dict()."""
         return _registered(self._optimizer_load_state_dict_post_hooks, hook, prepend)
-
-    _optimizer_step_pre_hooks: Hooks
-    _optimizer_step_post_hooks: Hooks
-    _optimizer_state_dict_pre_hooks: Hooks
-    _optimizer_state_dict_post_hooks: Hooks
-    _optimizer_load_state_dict_pre_hooks: Hooks
-    _optimizer_load_state_dict_post_hooks: Hooks
 
 
 def _registered(hooks: Hooks, hook: Callable[..., Any], prepend: bool) -> Removable:

@@ -12,7 +12,7 @@ from ..dispatch import where
 from ..inplace import assign, old_value, require_writable, touch
 from ..tensor import Tensor
 from ..types import default
-from .buckets import Plan, start_value
+from .buckets import Plan, is_kept, start_value
 from .optimizer import Optimizer
 from .rules.rule import Entry, Rule
 
@@ -55,10 +55,11 @@ class RuleOptimizer(Optimizer):
         """The rule on tensors, so that the new parameters and state depend on the tape on all that went in."""
         rule = self.rule
         hyper = {key: group[key] for key in rule.hyper}
+        stateless = not rule.numbers and not any(is_kept(entry, group) for entry in rule.buffers)
         for p in group["params"]:
             if p._grad is None:
                 continue
-            kept = self.state[p]
+            kept = {} if stateless else self.state[p]
             numbers = [self._number(entry, kept, group) for entry in rule.numbers]
             buffers = [self._buffer(entry, p, kept, group) for entry in rule.buffers]
             require_writable(p)
@@ -76,7 +77,7 @@ class RuleOptimizer(Optimizer):
         return kept[entry.name]  # type: ignore[no-any-return]
 
     def _buffer(self, entry: Entry, p: Tensor, kept: dict[str, Any], group: dict[str, Any]) -> Any:
-        if entry.when and not group[entry.when]:
+        if not is_kept(entry, group):
             return None
         if kept.get(entry.name) is None and entry.start is not None:
             kept[entry.name] = Tensor._wrap(np.full_like(p._array(), start_value(entry, group)))

@@ -7,17 +7,17 @@ NOTE [Pure Python] Only Python's own pickler lets a subclass write the name of a
 from __future__ import annotations
 
 import pickle
-import struct
 from collections import OrderedDict
 from types import FunctionType
 from typing import Any
 
 from .._size import Size
 from ..device import device
+from ..functional.convert import layout
 from ..nn.parameter import Parameter
 from ..tensor import Tensor
 from . import storages
-from .names import TORCH_NAMES
+from .names import TORCH_NAMES, get_layout
 from .storages import Storage, StorageType, locate
 
 __all__ = ["TorchPickler"]
@@ -60,6 +60,8 @@ class TorchPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
             return Size, (tuple(obj),)
         if cls is device:
             return storages.reduced_device(obj)
+        if cls is layout:
+            return get_layout, (repr(obj),)
         return NotImplemented
 
     def _reduce_tensor(self, t: Tensor) -> Any:
@@ -101,8 +103,3 @@ class TorchPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
         self.memoize(obj)
 
     dispatch[FunctionType] = save_global
-
-
-def size_prefix(count: int) -> bytes:
-    """A storage's number of elements as the format before zip archives has it."""
-    return struct.pack("<q", count)

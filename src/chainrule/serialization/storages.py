@@ -6,7 +6,6 @@ Everything here is reached with values that a file chose, so everything is check
 from __future__ import annotations
 
 import pickle
-from collections import OrderedDict
 from math import prod
 from typing import Any
 
@@ -17,13 +16,14 @@ from ..nn.parameter import Parameter
 from ..ops.view import owner
 from ..tensor import Tensor
 from ..types import (
-    DTYPES, DType, bfloat16, bool_, complex64, complex128, dtype_of, float16, float32, float64, int8, int16, int32,
+    DType, bfloat16, bool_, complex64, complex128, dtype_of, float16, float32, float64, int8, int16, int32,
     int64, uint8,
 )  # fmt: skip
 
 __all__ = [
     "STORAGE_TYPES", "UNTYPED", "Storage", "StorageType", "locate", "rebuild_device_tensor", "rebuild_from_type",
     "rebuild_parameter", "rebuild_parameter_with_state", "rebuild_tensor", "rebuild_tensor_v2", "rebuild_tensor_v3",
+    "reduced_device",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -232,7 +232,3 @@ def _with_state(t: Tensor, state: Any) -> Tensor:
 def reduced_device(d: device) -> tuple[Any, ...]:
     """What device() is called with to make `d` again."""
     return device, (d.type,) if d.index is None else (d.type, d.index)
-
-
-EMPTY_HOOKS = OrderedDict  # a tensor's hooks are not saved; PyTorch expects an empty OrderedDict in their place
-ALL_DTYPES = tuple(DTYPES.values())

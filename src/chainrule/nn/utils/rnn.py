@@ -104,9 +104,9 @@ def pack_padded_sequence(
     if enforce_sorted:
         if (np.diff(counts) > 0).any():
             raise RuntimeError(
-                "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
-                "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if "
-                "you do not need ONNX exportability."
+                "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can "
+                "pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this "
+                "requirement if you do not need ONNX exportability."
             )
     else:
         order = Tensor._wrap(np.argsort(-counts, kind="stable"))
@@ -118,7 +118,10 @@ def pack_padded_sequence(
 
 
 def pad_packed_sequence(
-    sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
+    sequence: PackedSequence,
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    total_length: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(the padded sequences (T, N, *), their lengths (N)): the inverse of pack_padded_sequence."""
     sizes: list[int] = sequence.batch_sizes.tolist()
@@ -134,7 +137,9 @@ def pad_packed_sequence(
     rows = []
     for part in data.split(sizes):
         missing = batch - part.shape[0]
-        rows.append(cat((part, _padding((missing, *part.shape[1:]), padding_value, data))) if missing else part)
+        rows.append(
+            cat((part, _padding((missing, *part.shape[1:]), padding_value, data))) if missing else part
+        )
     rows += [_padding((batch, *data.shape[1:]), padding_value, data)] * (steps - len(sizes))
     padded = stack(rows)
     lengths = _ints([sum(n > i for n in sizes) for i in range(batch)])

@@ -72,13 +72,9 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
 def require_optimizer(optimizer: object) -> None:
     """Raise TypeError unless the argument is an Optimizer."""
     # Imported here: chainrule.optim imports the schedulers as well as the optimizers.
-    try:
-        from ..optimizer import Optimizer
-    except ImportError:
-        accepted = hasattr(optimizer, "param_groups")
-    else:
-        accepted = isinstance(optimizer, Optimizer)
-    if not accepted:
+    from ..optimizer import Optimizer
+
+    if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"{type(optimizer).__name__} is not an Optimizer. A scheduler needs the optimizer whose "
             "learning rates it sets, for example chainrule.optim.SGD(model.parameters(), lr=0.1)."

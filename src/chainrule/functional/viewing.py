@@ -1,0 +1,67 @@
+"""The short path from a record that makes a view to the view: what bind() and link_view() do, with nothing left to decide."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ..autograd.tape import Node, mode
+from ..dispatch import bind, join_views, where, worded
+from ..ops import movement
+from ..ops.record import Op, Spec
+from ..tensor import Tensor, new_tensor
+from ..types import FROM_NUMPY
+
+ndarray = np.ndarray
+
+
+def view_of(op: Op, x: Tensor, *attrs: Any) -> Tensor:
+    """op(x, *attrs) for a record with `view`, recorded and linked to the tensor that owns the memory."""
+    a = x._a
+    if type(a) is not ndarray:
+        a = x._array()
+    if a.dtype.kind == "c":
+        return bind(op, (x, *attrs))  # type: ignore[no-any-return]
+    try:
+        out = op.forward(a, *attrs)
+    except (ValueError, IndexError, TypeError) as error:
+        raise worded(op, (x, *attrs), error) from None
+    r: Tensor = new_tensor(Tensor)
+    r._a = out
+    n = x._node
+    if n is not None and op.vjp is not None and mode.grad:
+        args = (Spec(a.shape, FROM_NUMPY[a.dtype]) if op.sizes else None, *attrs)
+        r._node = Node(op, args, args, None, (n,), out.shape, where())
+    else:
+        r._node = None
+    base = out.base
+    if base is not a and (base is None or base is not a.base):
+        if base is not None and np.may_share_memory(out, a):
+            join_views(op, x, r, attrs)
+        return r
+    root = x._base
+    if root is None:
+        root = x
+        r._chain = ((op, attrs),)
+    else:
+        r._chain = (*x._chain, (op, attrs))
+    r._base = root
+    views = root._views
+    if views is None:
+        root._views = [weakref.ref(r)]
+    else:
+        if len(views) > 32 and not len(views) & (len(views) - 1):
+            views[:] = [v for v in views if v() is not None]
+        views.append(weakref.ref(r))
+    return r
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same memory without history: no gradient flows through."""
+    return view_of(movement.detach, input)
+
+
+Tensor.detach = detach  # type: ignore[attr-defined]
+__all__ = ["detach"]
