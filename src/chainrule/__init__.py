@@ -22,10 +22,12 @@ from . import return_types as return_types
 from .functional import operators as _operators
 from .functional.create import *
 from .functional.fill import *
+from .functional.ranges import *
 from .functional.random import *
 from .functional.dtypes import *
 from .functional.convert import *
 from .functional.movement import *
+from .functional.broadcast import *
 from .functional.viewing import *
 from .functional.join import *
 from .functional.rearrange import *

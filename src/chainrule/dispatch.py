@@ -18,7 +18,7 @@ from .errors import ShapeError
 from .ops import movement
 from .ops.record import Op, Spec
 from .tensor import Tensor, new_tensor
-from .types import BOOL, FLOAT, FROM_NUMPY, INT, DType, default, dtype_of, promote_types, result_type, scalar_dtype, scalar_type
+from .types import BOOL, FLOAT, FROM_NUMPY, INT, DType, bfloat16, default, dtype_of, promote_types, result_type, scalar_dtype
 
 ndarray = np.ndarray
 new_node: Callable[[type[Node]], Node] = object.__new__
@@ -101,6 +101,8 @@ def bind(op: Op, args: tuple[Any, ...]) -> Any:
         out = op.forward(*saved)
     except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
         raise worded(op, args, error) from None
+    if op.promote and getattr(saved[0], "dtype", None) == bfloat16.np and op.dtype == "same":
+        out = out.astype(bfloat16.np, copy=False)  # ml_dtypes turns bfloat16 with Python numbers into float32
     node = _record(op, args, saved, out, edges) if tracked and mode.grad and op.differentiable else None
     if op.outputs != 1:
         return _several(op, out, node)
@@ -114,17 +116,16 @@ def bind(op: Op, args: tuple[Any, ...]) -> Any:
 
 def _record(op: Op, args: Any, saved: Any, out: Any, edges: Any) -> Node:
     n = op.nargs
-    if not op.keeps_all:  # keep no tensor alive whose values the rules do not read
+    if op.drops:  # keep no tensor alive whose values the rules do not read
         if n < 0:
             specs = tuple([Spec(a.shape, dtype_of(a)) for a in saved[0]])
             args = saved = (specs, *args[1:])
-        elif n == 1 and not op.reads:
-            a = saved[0]
-            args = saved = (Spec(a.shape, FROM_NUMPY[a.dtype]) if op.sizes else None, *args[1:])
         else:
-            specs = tuple([Spec(saved[i].shape, dtype_of(saved[i])) if i in op.sizes else None for i in range(n)])
-            args = (*[a if i in op.reads else specs[i] for i, a in enumerate(args[:n])], *args[n:])
-            saved = (*[a if i in op.reads else specs[i] for i, a in enumerate(saved[:n])], *saved[n:])
+            kept, kept_args = list(saved), list(args)
+            for i in op.drops:
+                a = saved[i]
+                kept[i] = kept_args[i] = Spec(a.shape, FROM_NUMPY[a.dtype]) if i in op.sizes and a is not None else None
+            args, saved = tuple(kept_args), tuple(kept)
     if op.outputs != 1:
         shape: Any = [(o.shape, o.dtype) for o in out]
         complex_ = any(o.dtype.kind == "c" for o in out)
@@ -177,7 +178,7 @@ def worded(op: Op, args: tuple[Any, ...], error: Exception) -> Exception:
     try:
         op.shape(*_specs(op, args))
         if op.refuses:
-            _refuse(op, args, next(x.dtype for x in args if isinstance(x, Tensor)))
+            op.require(_specs(op, args), next(x.dtype for x in args if isinstance(x, Tensor)))
     except Exception as better:
         return better
     if isinstance(error, ValueError):
@@ -201,7 +202,7 @@ def _promoted(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments in one dtype: tensors cast by a recorded `to`, numbers as 0-dim constants."""
     target = promoted_dtype(op, args)
     if op.refuses:
-        _refuse(op, args, target)
+        op.require(_specs(op, args), target)
     out = []
     for i, x in enumerate(args):
         if i in op.promote and x is not None:
@@ -212,20 +213,6 @@ def _promoted(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
                 x = constant(x, target.np)
         out.append(x)
     return tuple(out)
-
-
-def _refuse(op: Op, args: tuple[Any, ...], target: DType) -> None:
-    """Raise for a dtype that PyTorch does not compute `op` on (see the facet `refuses`)."""
-    if "B" in op.refuses:
-        op.shape(*_specs(op, args))
-    if "bifc"[target.category] in op.refuses:
-        raise NotImplementedError(
-            f"\"{op.name}_cpu\" not implemented for '{scalar_type(target)}': convert the tensor to a dtype that "
-            f"{op.name} is defined on, for example with .{_INSTEAD[op.refuses[0]]}()"
-        )
-
-
-_INSTEAD = {"b": "float", "i": "float", "f": "long", "c": "abs"}
 
 
 def promoted_dtype(op: Op, args: tuple[Any, ...]) -> DType:

@@ -25,6 +25,8 @@ from .functional.elementwise import (
     sinc,
     xlogy,
 )
+from .functional.reduce import logsumexp
+from .functional.softmax import log_softmax, softmax
 from .ops import exponential, polynomials
 from .ops import special as ops
 from .ops.record import Op
@@ -136,3 +138,4 @@ __all__ = [
     "xlogy",
     "zeta",
 ]
+__all__ += ["log_softmax", "logsumexp", "softmax"]

@@ -130,8 +130,8 @@ ACTIVATIONS: dict[str, tuple[Any, ...]] = {
     "threshold": (0.5, -1.0),
 }
 SPECIAL = ["entr", "i0e", "i1", "i1e", "ndtr", "log_ndtr", "erfcx"]
-# where the two differ on purpose: PyTorch rounds to 0 what has a digit or two (sinc, tanhshrink, ndtr, expm1), has nan
-# where the derivative has a limit (softsign, hypot, copysign, log_ndtr), a number where there is none (acosh, digamma)
+# Where the two differ on purpose: PyTorch rounds to 0 what has a digit or two (sinc, tanhshrink, ndtr, expm1),
+# has nan where there is a limit (softsign, hypot, copysign, log_ndtr), a number where there is none (acosh).
 CONVENTIONS: dict[str, tuple[float, ...]] = {
     "sinc": (-1e-9, 1e-9),
     "tanhshrink": (-1e-9, 1e-9),

@@ -17,27 +17,48 @@ STEPS = 50
 
 CONFIGS = {
     "SGD": [
-        {"lr": 0.01}, {"lr": 0.01, "momentum": 0.9}, {"lr": 0.01, "momentum": 0.9, "nesterov": True},
+        {"lr": 0.01},
+        {"lr": 0.01, "momentum": 0.9},
+        {"lr": 0.01, "momentum": 0.9, "nesterov": True},
         {"lr": 0.01, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1, "maximize": True},
     ],
     "Adam": [
-        {}, {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-4}, {"weight_decay": 0.1}, {"amsgrad": True, "maximize": True},
+        {},
+        {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-4},
+        {"weight_decay": 0.1},
+        {"amsgrad": True, "maximize": True},
         {"weight_decay": 0.1, "decoupled_weight_decay": True, "betas": (0.3, 0.4)},
     ],
     "AdamW": [{}, {"lr": 0.02, "weight_decay": 0.3, "amsgrad": True}],
     "Adamax": [{}, {"lr": 0.01, "weight_decay": 0.1, "maximize": True}],
-    "NAdam": [{}, {"weight_decay": 0.1, "momentum_decay": 0.01}, {"weight_decay": 0.1, "decoupled_weight_decay": True}],
-    "RAdam": [{}, {"weight_decay": 0.1, "lr": 0.01}, {"weight_decay": 0.1, "decoupled_weight_decay": True},
-              {"betas": (0.9, 0.6)}],
-    "RMSprop": [{}, {"momentum": 0.9, "weight_decay": 0.1}, {"centered": True, "alpha": 0.9},
-                {"centered": True, "momentum": 0.5, "maximize": True}],
+    "NAdam": [
+        {},
+        {"weight_decay": 0.1, "momentum_decay": 0.01},
+        {"weight_decay": 0.1, "decoupled_weight_decay": True},
+    ],
+    "RAdam": [
+        {},
+        {"weight_decay": 0.1, "lr": 0.01},
+        {"weight_decay": 0.1, "decoupled_weight_decay": True},
+        {"betas": (0.9, 0.6)},
+    ],
+    "RMSprop": [
+        {},
+        {"momentum": 0.9, "weight_decay": 0.1},
+        {"centered": True, "alpha": 0.9},
+        {"centered": True, "momentum": 0.5, "maximize": True},
+    ],
     "Rprop": [{}, {"lr": 0.1, "etas": (0.3, 1.5), "step_sizes": (0.05, 0.2)}, {"maximize": True}],
     "Adagrad": [{}, {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.5, "weight_decay": 0.1}],
     "Adadelta": [{}, {"lr": 0.1, "rho": 0.95, "weight_decay": 0.1, "maximize": True}],
     "ASGD": [{}, {"lr": 0.1, "t0": 10, "lambd": 0.01, "weight_decay": 0.1}],
     "Adafactor": [{}, {"lr": 0.1, "weight_decay": 0.1, "d": 2.0, "eps": (1e-6, 1e-2), "maximize": True}],
-}  # fmt: skip
-CASES = [pytest.param(name, kw, id=f"{name}-{i}") for name, configs in CONFIGS.items() for i, kw in enumerate(configs)]
+}
+CASES = [
+    pytest.param(name, kw, id=f"{name}-{i}")
+    for name, configs in CONFIGS.items()
+    for i, kw in enumerate(configs)
+]
 DTYPES = [pytest.param(np.float32, 1e-6, id="float32"), pytest.param(np.float64, 1e-10, id="float64")]
 
 
@@ -177,7 +198,10 @@ def bowl(x, y):
 
 @pytest.mark.parametrize(
     ("dtype", "function", "rtol"),  # in float32 a long valley would magnify the last digit
-    [pytest.param(np.float32, bowl, 2e-6, id="float32"), pytest.param(np.float64, rosenbrock, 1e-6, id="float64")],
+    [
+        pytest.param(np.float32, bowl, 2e-6, id="float32"),
+        pytest.param(np.float64, rosenbrock, 1e-6, id="float64"),
+    ],
 )
 @pytest.mark.parametrize(
     "kwargs",
@@ -209,7 +233,9 @@ def test_lbfgs(kwargs, dtype, function, rtol):
     assert set(state) == set(peer)
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"nesterov": False, "adjust_lr_fn": "match_rms_adamw", "weight_decay": 0.0}])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"nesterov": False, "adjust_lr_fn": "match_rms_adamw", "weight_decay": 0.0}]
+)
 def test_muon(kwargs):
     shapes = [(6, 4), (4, 6)]
     mine, peers = parameters(np.float32, shapes)
@@ -221,7 +247,9 @@ def test_muon(kwargs):
     for p, q in zip(mine, peers):  # both iterate with 8 significant bits, but do not round at the same places
         np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), atol=0.01 * 10 * 2**-6)
     same = a.state_dict()["state"][0]["momentum_buffer"].numpy()
-    np.testing.assert_allclose(same, b.state_dict()["state"][0]["momentum_buffer"].numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        same, b.state_dict()["state"][0]["momentum_buffer"].numpy(), rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "Adagrad", "RMSprop"])
@@ -288,7 +316,9 @@ def test_errors_read_the_same(build):
     assert refusal(cr, ours) == refusal(torch, theirs)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "Adamax", "RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "Rprop"])
+@pytest.mark.parametrize(
+    "name", ["SGD", "Adam", "Adamax", "RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "Rprop"]
+)
 def test_the_gradient_through_a_step(name):
     def outcome(m, o):
         w = m.tensor([0.5, -1.5], dtype=m.float64, requires_grad=True)

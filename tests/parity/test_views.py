@@ -38,7 +38,8 @@ CHANGES = {
     "set": lambda x, w: x.__setitem__(..., w * 5),
     "square": lambda x, w: x.mul_(x.detach().clone()),
 }
-# PyTorch refuses in-place changes where these made a view; here they work, and must equal the same view made otherwise.
+# PyTorch refuses in-place changes where these made a view; here they work, and must equal the same view made
+# otherwise.
 FOR_TORCH = VIEWS | {
     "chunk": lambda x: x[x.shape[0] - (x.shape[0] // 2 or 1) :] if x.ndim else x[...],
     "unbind": lambda x: x.select(0, -1) if x.ndim > 1 else x[...],
@@ -46,7 +47,7 @@ FOR_TORCH = VIEWS | {
 
 
 def run(m, program, shape, grad):
-    """Run a program of views and in-place changes; the values of all tensors and the gradients of the leaves."""
+    """Run a program of views and in-place changes; all tensors' values and the leaves' gradients."""
     values = np.linspace(0.5, 2.0, int(np.prod(shape)), dtype=np.float64).reshape(shape)
     leaf = m.tensor(values, requires_grad=grad)
     w = m.tensor(1.25, dtype=m.float64, requires_grad=grad)
@@ -73,7 +74,8 @@ steps = st.tuples(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(steps, min_size=1, max_size=7), st.sampled_from([(2, 3), (4,), (3, 3), (2, 1, 3)]), st.booleans())
+@given(st.lists(steps, min_size=1, max_size=7), st.sampled_from([(2, 3), (4,), (3, 3), (2, 1, 3)]),
+st.booleans())
 def test_views_and_in_place_changes_agree(program, shape, grad):
     for ours, theirs in zip(run(cr, program, shape, grad), run(torch, program, shape, grad), strict=True):
         assert ours.shape == theirs.shape

@@ -212,7 +212,7 @@ def _walk(
                 if e is not None and pull is not None:
                     gi = g if pull is same else pull(g, y, *saved)
                     if gi.shape != e.shape:
-                        gi = sum_to(gi, e.shape)
+                        gi = sum_to.forward(gi, e.shape)
                     if e.g is None:
                         e.g = gi
                         heappush(heap, (-e.seq, e))

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import bind
+from ..dispatch import bind, unary
 from ..inplace import inplace
 from ..ops import activation as ops
 from ..ops import exponential, trigonometric
 from ..ops.record import Op
 from ..tensor import Tensor
 from ..types import wrap_dim
-from .api import tensor_argument, unary_function
+from .api import tensor_argument
 
-_relu = unary_function(ops.relu)
+_relu = unary(ops.relu)
 
 
 def _apply(function: str, op: Op, input: Any, *attributes: Any, inplace: bool = False) -> Tensor:
@@ -41,9 +41,9 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> cr.relu(cr.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    if inplace:
-        return _changing(ops.relu)(input)
-    return _relu(input)
+    if not isinstance(input, Tensor):
+        tensor_argument("relu", input)
+    return relu_(input) if inplace else _relu(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -249,6 +249,8 @@ rrelu_ = _in_place_of(rrelu)
 selu_ = _in_place_of(selu)
 threshold_ = _in_place_of(threshold)
 
+Tensor.relu = _relu  # type: ignore[attr-defined]
+Tensor.relu_ = relu_  # type: ignore[attr-defined]
 Tensor.prelu = prelu  # type: ignore[attr-defined]
 Tensor.hardshrink = hardshrink  # type: ignore[attr-defined]
 

@@ -83,18 +83,19 @@ def unary_function(
 
 
 def binary_function(
-    op: Op, *aliases: str, in_place: bool = True, methods: bool = True, numbers: bool = True
+    op: Op, *aliases: str, in_place: bool = True, methods: bool = True, numbers: str = "either"
 ) -> Callable[..., Tensor]:
     """torch.<op>(input, other, *, out=None) and the methods of a two-argument elementwise record.
 
-    `numbers`: whether PyTorch takes Python numbers in place of a tensor.
+    `numbers`: where PyTorch takes a Python number for a tensor: "either", only as the "second", or "none".
     """
     fast = binary(op)
 
     def function(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-        if not numbers:
+        if numbers != "either":
             tensor_argument(op.name, input)
-            tensor_argument(op.name, other, 2, "other")
+            if numbers == "none":
+                tensor_argument(op.name, other, 2, "other")
         if isinstance(input, Tensor):
             result = fast(input, other)
             if result is NotImplemented:

@@ -16,10 +16,10 @@ mul = multiply = binary_function(ops.mul, "multiply")
 pow = binary_function(ops.pow)
 floor_divide = binary_function(ops.floor_divide)
 remainder = binary_function(ops.remainder)
-fmod = binary_function(ops.fmod)
-hypot = binary_function(ops.hypot, numbers=False)
-gcd = binary_function(ops.gcd, numbers=False)
-lcm = binary_function(ops.lcm, numbers=False)
+fmod = binary_function(ops.fmod, numbers="second")
+hypot = binary_function(ops.hypot, numbers="none")
+gcd = binary_function(ops.gcd, numbers="none")
+lcm = binary_function(ops.lcm, numbers="none")
 neg = negative = unary_function(ops.neg, "negative")
 square = unary_function(ops.square)
 sqrt = unary_function(ops.sqrt)
@@ -211,7 +211,8 @@ for _function in (rsub, true_divide, float_power, positive, addcmul, addcdiv, le
 method(div, "div", "divide")
 for _name, _function, _op in (
     ("div", div, ops.div), ("divide", div, ops.div), ("true_divide", true_divide, ops.div),
-    ("addcmul", addcmul, ops.addcmul), ("addcdiv", addcdiv, ops.addcdiv), ("lerp", lerp, ops.lerp), ("ldexp", ldexp, ops.mul),
+    ("addcmul", addcmul, ops.addcmul), ("addcdiv", addcdiv, ops.addcdiv), ("lerp", lerp, ops.lerp),
+    ("ldexp", ldexp, ops.mul),
 ):  # fmt: skip
     setattr(Tensor, _name + "_", inplace(_op, _function))
 Tensor.float_power_ = _float_power_  # type: ignore[attr-defined]

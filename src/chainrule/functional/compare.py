@@ -10,12 +10,12 @@ from ..tensor import Tensor
 from ..types import scalar_type
 from .api import binary_function, method, tensor_argument, unary_function
 
-eq = binary_function(compare.eq)
-ne = not_equal = binary_function(compare.ne, "not_equal")
-lt = less = binary_function(compare.lt, "less")
-le = less_equal = binary_function(compare.le, "less_equal")
-gt = greater = binary_function(compare.gt, "greater")
-ge = greater_equal = binary_function(compare.ge, "greater_equal")
+eq = binary_function(compare.eq, numbers="second")
+ne = not_equal = binary_function(compare.ne, "not_equal", numbers="second")
+lt = less = binary_function(compare.lt, "less", numbers="second")
+le = less_equal = binary_function(compare.le, "less_equal", numbers="second")
+gt = greater = binary_function(compare.gt, "greater", numbers="second")
+ge = greater_equal = binary_function(compare.ge, "greater_equal", numbers="second")
 
 isnan = unary_function(compare.isnan, in_place=False)
 isinf = unary_function(compare.isinf, in_place=False)
@@ -25,9 +25,9 @@ isneginf = unary_function(compare.isneginf, in_place=False)
 isreal = unary_function(compare.isreal, in_place=False)
 
 logical_not = unary_function(compare.logical_not)
-logical_and = binary_function(compare.logical_and, numbers=False)
-logical_or = binary_function(compare.logical_or, numbers=False)
-logical_xor = binary_function(compare.logical_xor, numbers=False)
+logical_and = binary_function(compare.logical_and, numbers="none")
+logical_or = binary_function(compare.logical_or, numbers="none")
+logical_xor = binary_function(compare.logical_xor, numbers="none")
 
 bitwise_not = unary_function(bitwise.bitwise_not)
 bitwise_and = binary_function(bitwise.bitwise_and)

@@ -18,9 +18,11 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def einsum(*args: Any) -> Tensor:
-    """Products of elements, summed over the subscripts that the output does not name: einsum("ij,jk->ik", a, b).
+    """Products of elements, summed over the subscripts that the output does not name: einsum("ij,jk->ik",
+    a, b).
 
-    "..." stands for dimensions that broadcast. The sublist form einsum(a, [0, 1], b, [1, 2], [0, 2]) is accepted too.
+    "..." stands for dimensions that broadcast. The sublist form einsum(a, [0, 1], b, [1, 2], [0,
+    2]) is accepted too.
 
     >>> import chainrule as cr
     >>> cr.einsum("ii->", cr.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -46,7 +48,10 @@ def einsum(*args: Any) -> Tensor:
 
 def _from_sublists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     if len(args) < 2:
-        raise ValueError("einsum(): must specify the equation string and at least one operand, or pairs of operand and subscripts")
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or pairs of operand and "
+            "subscripts"
+        )
 
     def letters(sublist: Any) -> str:
         return "".join("..." if s is Ellipsis else _subscript(s) for s in sublist)
@@ -77,7 +82,8 @@ def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[str, ...]
     for k, (term, shape, n) in enumerate(zip(terms, shapes, hidden)):
         for c in term.replace("...", ""):
             if c not in _LETTERS:
-                raise RuntimeError(f"einsum(): invalid subscript given at index {term.index(c)} in the equation string, "
+                raise RuntimeError(f"einsum(): invalid subscript given at index {term.index(c)} in the "
+                                   "equation string, "
                                    "subscripts must be in [a-zA-Z]")  # fmt: skip
         letters = term.replace("...", dots[len(dots) - n :] if n > 0 else "")
         if n < 0 or len(letters) != len(shape):
@@ -98,7 +104,9 @@ def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[str, ...]
         if output.count(c) > 1:
             raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output")
         if c not in sizes:
-            raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
+            raise RuntimeError(
+                f"einsum(): output subscript {c} does not appear in the equation for any input operand"
+            )
     return tuple(inputs), output
 
 
@@ -113,7 +121,8 @@ def _check_sizes(inputs: list[str], shapes: list[tuple[int, ...]]) -> dict[str, 
                 )
             if sizes.get(c, 1) != 1 and n not in (1, sizes[c]):
                 raise RuntimeError(
-                    f"einsum(): operands do not broadcast with remapped shapes [original->remapped]: subscript {c} has "
+                    f"einsum(): operands do not broadcast with remapped shapes [original->remapped]: "
+                    f"subscript {c} has "
                     f"sizes {sizes[c]} and {n}"
                 )
             sizes[c] = max(sizes.get(c, 1), n) if n else 0
@@ -136,7 +145,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         if dims > min(a._a.ndim, b._a.ndim):
             raise RuntimeError(
-                f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims} for {a._a.ndim} and {b._a.ndim} dimensions"
+                f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims} for {a._a.ndim} and "
+                f"{b._a.ndim} dimensions"
             )
         dims = (list(range(a._a.ndim - dims, a._a.ndim)), list(range(dims)))
     left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
@@ -150,7 +160,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
         n, m = a._a.shape[i], b._a.shape[j]
         if n != m and n != 1 and m != 1:
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {n} in dim {i} and second has size {m} in dim {j}"
+                f"contracted dimensions need to match, but first has size {n} in dim {i} and second has "
+                f"size {m} in dim {j}"
             )
     x, y = _broadcast_pairs(a, b, left, right)
     result = _contract(x, y, left, right)
@@ -241,7 +252,8 @@ def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | N
     d = wrap_dim(dim, input._a.ndim)
     if input._a.shape[d] != 3 or other._a.shape[d] != 3:
         raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input._a.shape[d]} and {other._a.shape[d]}"
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input._a.shape[d]} and "
+            f"{other._a.shape[d]}"
         )
     broadcast_shapes(input._a.shape, other._a.shape)
     kind_ = promote_types(dtype_of(input._a), dtype_of(other._a))

@@ -16,7 +16,14 @@ from ..ops.rearrange import contiguous as contiguous_op
 from ..ops.view import element_offset, owner
 from ..tensor import Tensor
 from ..types import (
-    DTYPES, FLOAT, FROM_NUMPY, DType, as_dtype, dtype_of, scalar_dtype, wrap_dim,
+    DTYPES,
+    FLOAT,
+    FROM_NUMPY,
+    DType,
+    as_dtype,
+    dtype_of,
+    scalar_dtype,
+    wrap_dim,
 )  # fmt: skip
 from ..types import promote_types as _promote
 from ..types import result_type as _result
@@ -58,7 +65,8 @@ def is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format)
     """Whether the elements lie in memory in order, without gaps."""
     a = self._a
     if memory_format in (channels_last, channels_last_3d):
-        return bool(a.ndim == (4 if memory_format is channels_last else 5) and np.moveaxis(a, 1, -1).flags.c_contiguous)
+        return bool(a.ndim == (4 if memory_format is channels_last else 5) and np.moveaxis(a, 1,
+            -1).flags.c_contiguous)
     return bool(a.flags.c_contiguous)
 
 
@@ -78,8 +86,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     tensor([1., 2.], dtype=torch.float64)
     """
     if len(args) == 1 and type(args[0]) is DType and not kwargs:
-        dtype: DType | None = args[0]
-        return self if self._a.dtype == dtype.np else cast(self, dtype)
+        return self if self._a.dtype == args[0].np else cast(self, args[0])
     dtype, copy = _parse_to(args, dict(kwargs))
     if dtype is not None and self._a.dtype != dtype.np:
         return cast(self, dtype)
@@ -97,7 +104,8 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[DType | No
         raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
     if rest and isinstance(rest[0], Tensor):
         other = rest.pop(0)
-    elif rest and not isinstance(rest[0], DType) and (rest[0] is None or isinstance(rest[0], (str, Device, int))):
+    elif rest and not isinstance(rest[0], DType) and (rest[0] is None or isinstance(rest[0], (str, Device,
+        int))):
         device = rest.pop(0)
     if rest and dtype is None and not isinstance(rest[0], bool):
         dtype = rest.pop(0)
@@ -107,7 +115,9 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[DType | No
     if other is not None:
         dtype = dtype_of(other._a)
     if dtype is None and not (args or copy or other is not None or device is not None):
-        raise TypeError("to() received an invalid combination of arguments: expected a dtype, a device or a tensor")
+        raise TypeError(
+            "to() received an invalid combination of arguments: expected a dtype, a device or a tensor"
+        )
     if dtype is not None and not isinstance(dtype, (DType, type, np.dtype)):
         raise TypeError(f"to() received an invalid combination of arguments: {dtype!r} is not a dtype")
     return (None if dtype is None else as_dtype(dtype)), copy
@@ -126,8 +136,10 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 
 TYPE_NAMES = {
-    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
-    "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor",
+    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
+    "bfloat16": "BFloat16Tensor",
+    "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor",
+    "int64": "LongTensor",
     "bool": "BoolTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor",
     "uint16": "UInt16Tensor", "uint32": "UInt32Tensor", "uint64": "UInt64Tensor",
 }  # fmt: skip
@@ -149,8 +161,10 @@ def _converter(name: str, dtype: DType) -> Callable[..., Tensor]:
 
 
 for _name, _dtype in {
-    "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "int": "int32", "long": "int64",
-    "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool", "cfloat": "complex64", "cdouble": "complex128",
+    "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "int": "int32",
+    "long": "int64",
+    "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool", "cfloat": "complex64",
+    "cdouble": "complex128",
 }.items():  # fmt: skip
     method(_converter(_name, DTYPES[_dtype]), _name)
 
@@ -301,7 +315,9 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> T
 
 def _map(name: str, x: Tensor, function: Callable[..., Any], *others: Tensor) -> Tensor:
     if x._node is not None:
-        raise TypeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+        raise TypeError(
+            f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead."
+        )
     a = x._array()
     lists = [np.broadcast_to(o._a, a.shape).ravel().tolist() for o in (x, *others)]
     a[...] = np.array([function(*v) for v in zip(*lists)]).astype(a.dtype).reshape(a.shape)
@@ -312,7 +328,7 @@ def _map(name: str, x: Tensor, function: Callable[..., Any], *others: Tensor) ->
 
 
 def can_cast(from_: DType, to: DType) -> bool:
-    """Whether an in-place result may be converted: not to a lower category (bool, integer, float, complex)."""
+    """Whether a result may be converted: never to a lower category of bool, integer, float, complex."""
     return from_.category <= to.category
 
 
@@ -329,12 +345,14 @@ def promote_types(type1: DType, type2: DType) -> DType:
 def result_type(tensor1: Any, tensor2: Any) -> DType:
     """The dtype of an arithmetic result of two tensors or numbers."""
     return _result(
-        [(dtype_of(x._a), x._a.ndim) if isinstance(x, Tensor) else (scalar_dtype(x), None) for x in (tensor1, tensor2)]
+        [(dtype_of(x._a), x._a.ndim) if isinstance(x, Tensor) else (scalar_dtype(x), None) for x in (tensor1,
+        tensor2)]
     )
 
 
 for _function in (
-    is_contiguous, contiguous, to, type_as, cpu, cuda, pin_memory, share_memory_, size, stride, numel, is_floating_point,
+    is_contiguous, contiguous, to, type_as, cpu, cuda, pin_memory, share_memory_, size, stride, numel,
+    is_floating_point,
     is_nonzero, is_same_size, is_set_to, is_signed, data_ptr, storage_offset, untyped_storage, apply_, map_,
 ):  # fmt: skip
     method(_function)
@@ -345,7 +363,8 @@ method(lambda self: self._a.itemsize, "element_size")
 method(lambda self: -1, "get_device")
 method(_false, "is_pinned", "is_shared", "is_coalesced", "is_inference")
 for _name in (
-    "is_cuda", "is_sparse", "is_sparse_csr", "is_quantized", "is_mps", "is_xpu", "is_meta", "is_nested", "is_mkldnn",
+    "is_cuda", "is_sparse", "is_sparse_csr", "is_quantized", "is_mps", "is_xpu", "is_meta", "is_nested",
+    "is_mkldnn",
     "is_ipu", "is_xla", "is_mtia", "is_vulkan", "is_maia",
 ):  # fmt: skip
     setattr(Tensor, _name, property(_false))
@@ -362,6 +381,7 @@ for _name, _getter in _PROPERTIES.items():
 
 __all__ = [
     "can_cast", "channels_last", "channels_last_3d", "contiguous_format", "is_floating_point", "is_nonzero",
-    "is_same_size", "is_storage", "is_tensor", "layout", "memory_format", "numel", "preserve_format", "promote_types",
+    "is_same_size", "is_storage", "is_tensor", "layout", "memory_format", "numel", "preserve_format",
+    "promote_types",
     "result_type", "strided",
 ]  # fmt: skip

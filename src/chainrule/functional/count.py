@@ -227,7 +227,7 @@ def histogramdd(
     weight: Tensor | None = None,
     density: bool = False,
 ) -> Any:
-    """Counts of the points input[..., :] on a grid with one dimension per coordinate, as (hist, bin_edges)."""
+    """Counts of the points input[..., :] on a grid, one dimension per coordinate, as (hist, bin_edges)."""
     tensor_argument("histogramdd", input)
     a = input._array()
     n = a.shape[-1]

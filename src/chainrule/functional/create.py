@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..device import require_cpu
-from ..inplace import assign, require_writable, touch
 from ..dispatch import where as spot
+from ..inplace import assign, require_writable, touch
 from ..tensor import Tensor
 from ..types import FROM_NUMPY, DType, as_dtype, default, dtype_of, promote_types, scalar_dtype
 from .api import method
@@ -17,7 +17,8 @@ ndarray = np.ndarray
 
 
 def tensor(
-    data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+    data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
+    pin_memory: bool = False
 ) -> Tensor:
     """A new leaf that holds a copy of `data`: numbers, nested sequences, arrays, tensors.
 
@@ -38,7 +39,7 @@ def tensor(
 # ----- from Python's data to an array
 
 
-def to_array(data: Any, dtype: DType | None = None) -> np.ndarray[Any, Any]:
+def to_array(data: Any, dtype: DType | None = None) -> Any:
     """A fresh array of `data` with PyTorch's choice of dtype."""
     target = None if dtype is None else as_dtype(dtype)
     if isinstance(data, Tensor):
@@ -58,7 +59,8 @@ def to_array(data: Any, dtype: DType | None = None) -> np.ndarray[Any, Any]:
     if array.dtype not in FROM_NUMPY:
         _explain(data)
         return _from_nested(data, target)
-    if array.dtype == np.uint64 and not isinstance(leaf, np.generic) and (target is None or target.np != np.uint64):
+    if array.dtype == np.uint64 and not isinstance(leaf,
+        np.generic) and (target is None or target.np != np.uint64):
         raise ValueError("Overflow when unpacking long long")
     if target is not None:
         return _converted(array, target)
@@ -140,7 +142,8 @@ def _check_nested(data: Any, shape: list[int], depth: int) -> None:
     if depth == len(shape):
         if isinstance(data, (list, tuple)):
             raise TypeError(
-                f"'{type(data).__name__}' object cannot be interpreted as a number: expected a number at depth {depth}, as in "
+                f"'{type(data).__name__}' object cannot be interpreted as a number: expected a number at "
+                f"depth {depth}, as in "
                 "the elements before"
             )
         if isinstance(data, str):
@@ -151,7 +154,9 @@ def _check_nested(data: Any, shape: list[int], depth: int) -> None:
             raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
         return
     if not isinstance(data, (list, tuple, Tensor, ndarray)):
-        raise TypeError(f"not a sequence: a {type(data).__name__} where a sequence of length {shape[depth]} was expected")
+        raise TypeError(
+            f"not a sequence: a {type(data).__name__} where a sequence of length {shape[depth]} was expected"
+        )
     if len(data) != shape[depth]:
         raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})")
     if isinstance(data, (list, tuple)):
@@ -168,15 +173,17 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
         require_cpu(device)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)  # type: ignore[no-any-return]
-    if isinstance(data, ndarray) and data.dtype in FROM_NUMPY and (dtype is None or as_dtype(dtype).np == data.dtype):
+    if isinstance(data,
+        ndarray) and data.dtype in FROM_NUMPY and (dtype is None or as_dtype(dtype).np == data.dtype):
         return from_numpy(data)
     return tensor(data, dtype=dtype)
 
 
 def asarray(
-    obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+    obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None,
+    requires_grad: bool = False
 ) -> Tensor:
-    """`obj` (tensor, array, DLPack capsule, buffer, sequence) as a tensor; copy=True copies, False never does."""
+    """A tensor, array, DLPack capsule, buffer or sequence as a tensor; copy=True copies, False never does."""
     require_cpu(device)
     source = obj
     if not isinstance(obj, (Tensor, ndarray, np.generic, list, tuple, int, float, complex)):
@@ -208,12 +215,15 @@ def from_numpy(ndarray: Any) -> Tensor:
     dtype_of(ndarray)
     if any(s < 0 for s in ndarray.strides):
         raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-            "currently supported. (You can probably work around this by making a copy of your array  with array.copy().) "
+            "At least one stride in the given numpy array is negative, and tensors with negative strides "
+            "are not "
+            "currently supported. (You can probably work around this by making a copy of your array  with "
+            "array.copy().) "
         )
     if not ndarray.dtype.isnative:
         raise ValueError(
-            "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
+            "given numpy array has byte order different from the native byte order. Conversion between byte "
+            "orders is "
             "currently not supported."
         )
     return Tensor._wrap(np.asarray(ndarray))
@@ -228,15 +238,20 @@ def frombuffer(
     if not size or count == 0:
         raise ValueError(f"both buffer length ({size}) and count ({count}) must not be 0")
     if not 0 <= offset < size:
-        raise ValueError(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) - 1")
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) "
+            f"- 1"
+        )
     if count > 0 and offset + count * item > size:
         raise ValueError(
-            f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than actual "
+            f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be "
+            f"greater than actual "
             f"buffer length ({size} bytes)"
         )
     if count < 0 and (size - offset) % item:
         raise ValueError(
-            f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({item})"
+            f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of "
+            f"element size ({item})"
         )
     t = Tensor._wrap(np.frombuffer(buffer, dtype.np, count, offset))
     if requires_grad:
@@ -274,7 +289,8 @@ def to_dlpack(tensor: Tensor) -> Any:
     return _dlpack(tensor)
 
 
-def _dlpack(self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+def _dlpack(self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
+    copy: Any = None) -> Any:
     """The memory as a DLPack capsule."""
     if self._node is not None:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
@@ -292,12 +308,13 @@ def _dlpack_device(self: Tensor) -> Any:
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Write the values of `src`, broadcast and converted, into this tensor."""
-    a, b = self._a, getattr(src, "_a", None)
-    if self._node is None and self._base is None and type(a) is ndarray and type(b) is ndarray and src._node is None:
-        if a.shape == b.shape and a.dtype is b.dtype and a.flags.writeable and 0 not in a.strides:
-            np.copyto(a, b)
-            touch(self, spot())
-            return self
+    a: Any = self._a
+    b: Any = getattr(src, "_a", None)
+    free = self._node is None and self._base is None and type(a) is ndarray is type(b) and src._node is None
+    if free and a.shape == b.shape and a.dtype is b.dtype and a.flags.writeable and 0 not in a.strides:
+        np.copyto(a, b)
+        touch(self, spot())
+        return self
     require_writable(self)
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")

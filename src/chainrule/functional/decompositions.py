@@ -37,7 +37,9 @@ def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -
 
 
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False, out: Any = None) -> Any:
-    """The Cholesky factor and an int32 `info` per matrix: 0, or the order of the minor that is not positive definite."""
+    """The Cholesky factor and an int32 `info` per matrix: 0, or the order of the minor that is not positive
+    definite.
+    """
     require_matrix("linalg.cholesky_ex", A, square=True)
     try:
         L, info = linalg_cholesky(A, upper=upper), np.zeros(A._a.shape[:-2], np.int32)
@@ -56,7 +58,8 @@ def linalg_qr(A: Tensor, mode: str = "reduced", *, out: Any = None) -> Any:
     require_matrix("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(
-            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
+            f"'complete'"
         )
     return return_types.linalg_qr(bind(factor.qr, (A, mode)))
 
@@ -97,7 +100,9 @@ def _upper(name: str, UPLO: str) -> bool:
 
 
 def eigh(A: Tensor, UPLO: str = "L", *, out: Any = None) -> Any:
-    """The eigenvalues (ascending) and orthonormal eigenvectors of a Hermitian matrix, of which one triangle is read."""
+    """The eigenvalues (ascending) and orthonormal eigenvectors of a Hermitian matrix, of which one triangle
+    is read.
+    """
     require_matrix("linalg.eigh", A, square=True)
     return return_types.linalg_eigh(bind(spectral.eigh, (A, _upper("eigh", UPLO))))
 
@@ -142,7 +147,13 @@ def _tolerances(A: Tensor, atol: Any, rtol: Any) -> tuple[Any, Any]:
 
 
 def pinv(
-    A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None, out: Tensor | None = None
+    A: Tensor,
+    rcond: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The Moore-Penrose pseudo-inverse A⁺; singular values up to max(atol, rtol·σ_max) count as 0."""
     require_matrix("linalg.pinv", A, square=hermitian)
@@ -157,7 +168,13 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
 
 
 def matrix_rank(
-    A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None, out: Tensor | None = None
+    A: Tensor,
+    tol: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """How many singular values exceed max(atol, rtol·σ_max)."""
     require_matrix("linalg.matrix_rank", A, square=hermitian)
@@ -172,26 +189,33 @@ def matrix_rank(
 
 
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
-    """The X of least ‖A X - B‖ (of least norm if there are several), with residuals, rank and singular values."""
+    """The X of least ‖A X - B‖ (of least norm if there are several), with residuals, rank and singular
+    values.
+    """
     require_matrix("linalg.lstsq", A)
     tensor_argument("linalg_lstsq", B, 2, "B")
     if B._a.ndim < 1:
-        raise RuntimeError("torch.linalg.lstsq: input.dim() must be greater or equal to 2 and (input.dim() - other.dim()) "
+        raise RuntimeError("torch.linalg.lstsq: input.dim() must be greater or equal to 2 and "
+                           "(input.dim() - other.dim()) "
                            "must be 0 or 1")  # fmt: skip
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(
-            "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got " + str(driver)
+            "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got "
+            + str(driver)
         )
     if A._a.dtype != B._a.dtype:
         raise RuntimeError(
-            f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype {dtype_of(A._a)} "
+            f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
+            f"{dtype_of(A._a)} "
             f"and other's dtype {dtype_of(B._a)}"
         )
     vector = B._a.ndim == A._a.ndim - 1
     b = reshape(B, (*B._a.shape, 1)) if vector else B
     m, n = A._a.shape[-2:]
     if b._a.shape[-2] != m:
-        raise RuntimeError("torch.linalg.lstsq: input.size(-2) should match other.size(-" + ("1)" if vector else "2)"))
+        raise RuntimeError(
+            "torch.linalg.lstsq: input.size(-2) should match other.size(-" + ("1)" if vector else "2)")
+        )
     x = pinv(A, rcond) @ b
     nothing = reshape(x, (x._a.size,))[:0]
     rank = values = Tensor._wrap(np.zeros(0, np.int64))
@@ -212,12 +236,15 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 
 
 def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The first n columns of H₁ H₂ … Hₖ, Hᵢ = I - τᵢ vᵢ vᵢᴴ; vᵢ is column i of A below its diagonal, with a 1 on it."""
+    """The first n columns of H₁ H₂ … Hₖ, Hᵢ = I - τᵢ vᵢ vᵢᴴ; vᵢ is column i of A below its diagonal, with a
+    1 on it.
+    """
     require_matrix("torch.linalg.householder_product", A, "input")
     m, n = A._a.shape[-2:]
     if m < n:
         raise RuntimeError(
-            "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to input.shape[-1]"
+            "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to "
+            "input.shape[-1]"
         )
     if tau._a.shape[-1] > n:
         raise RuntimeError(
@@ -225,7 +252,8 @@ def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) ->
         )
     if A._a.dtype != tau._a.dtype:
         raise RuntimeError(
-            f"torch.linalg.householder_product: tau dtype {kind_of(tau)} does not match input dtype {kind_of(A)}"
+            f"torch.linalg.householder_product: tau dtype {kind_of(tau)} does not match input dtype "
+            f"{kind_of(A)}"
         )
     eye = Tensor._wrap(np.broadcast_to(np.eye(m, n, dtype=A._a.dtype), A._a.shape).copy())
     if not tau._a.shape[-1]:
@@ -256,7 +284,13 @@ def _reflect(A: Tensor, tau: Tensor, x: Tensor, order: Any, conjugate: bool = Fa
 
 
 def ormqr(
-    input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False, *, out: Tensor | None = None
+    input: Tensor,
+    tau: Tensor,
+    other: Tensor,
+    left: bool = True,
+    transpose: bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Q C, Qᴴ C, C Q or C Qᴴ with the Q of Householder reflections, which is not formed."""
     if not left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import ml_dtypes
@@ -29,7 +30,9 @@ class finfo:
     def __init__(self, type: DType | None = None) -> None:
         dtype = default.dtype if type is None else type
         if not isinstance(dtype, DType):
-            raise TypeError(f"finfo(): argument 'type' (position 1) must be torch.dtype, not {dtype.__class__.__name__}")
+            raise TypeError(
+                f"finfo(): argument 'type' (position 1) must be torch.dtype, not {dtype.__class__.__name__}"
+            )
         if dtype.category < types.FLOAT:
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
@@ -64,9 +67,13 @@ class iinfo:
 
     def __init__(self, type: DType) -> None:
         if not isinstance(type, DType):
-            raise TypeError(f"iinfo(): argument 'type' (position 1) must be torch.dtype, not {type.__class__.__name__}")
+            raise TypeError(
+                f"iinfo(): argument 'type' (position 1) must be torch.dtype, not {type.__class__.__name__}"
+            )
         if type.category >= types.FLOAT:
-            raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'")
+            raise TypeError(
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'"
+            )
         if type.category == types.BOOL:
             raise TypeError("torch.bool is not supported by torch.iinfo")
         info = np.iinfo(type.np)
@@ -126,7 +133,7 @@ def get_default_device() -> Device:
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """set_default_dtype() by the name of a tensor type, such as 'torch.DoubleTensor' or torch.DoubleTensor."""
+    """set_default_dtype() by a tensor type or its name, such as 'torch.DoubleTensor'."""
     dtype = getattr(t, "dtype", None)
     if isinstance(t, str):
         dtype = next((DTYPES[k] for k, v in TYPE_NAMES.items() if v == t.removeprefix("torch.")), None)
@@ -135,10 +142,20 @@ def set_default_tensor_type(t: Any) -> None:
     set_default_dtype(dtype)
 
 
+def typename(obj: Any) -> str:
+    """The name of an object's type: 'torch.FloatTensor' for tensors, else with its module."""
+    if isinstance(obj, Tensor):
+        return str(obj.type())
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+e, inf, nan, pi, newaxis = math.e, math.inf, math.nan, math.pi, None
 Tensor.new = new  # type: ignore[attr-defined]
 __all__ = [
-    "Size", "finfo", "get_default_device", "get_default_dtype", "iinfo", "set_default_device", "set_default_dtype",
-    "set_default_tensor_type", "set_printoptions",
+    "Size", "e", "finfo", "get_default_device", "get_default_dtype", "iinfo", "inf", "nan", "newaxis", "pi",
+    "set_default_device", "set_default_dtype",
+    "set_default_tensor_type", "set_printoptions", "typename",
 ]  # fmt: skip
 for _key, _name in TYPE_NAMES.items():
     globals()[_name] = _TypedTensor(_name, (), {"dtype": DTYPES[_key]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import return_types
 from ..dispatch import bind
 from ..inplace import inplace
 from ..ops import arithmetic, exponential, rounding, special, trigonometric
@@ -19,8 +20,8 @@ log2 = unary_function(exponential.log2)
 log10 = unary_function(exponential.log10)
 log1p = unary_function(exponential.log1p)
 sigmoid = unary_function(exponential.sigmoid)
-logaddexp = binary_function(exponential.logaddexp, in_place=False, numbers=False)
-logaddexp2 = binary_function(exponential.logaddexp2, in_place=False, numbers=False)
+logaddexp = binary_function(exponential.logaddexp, in_place=False, numbers="none")
+logaddexp2 = binary_function(exponential.logaddexp2, in_place=False, numbers="none")
 xlogy = binary_function(exponential.xlogy)
 
 sin = unary_function(trigonometric.sin)
@@ -29,7 +30,7 @@ tan = unary_function(trigonometric.tan)
 asin = arcsin = unary_function(trigonometric.asin, "arcsin")
 acos = arccos = unary_function(trigonometric.acos, "arccos")
 atan = arctan = unary_function(trigonometric.atan, "arctan")
-atan2 = arctan2 = binary_function(trigonometric.atan2, "arctan2", numbers=False)
+atan2 = arctan2 = binary_function(trigonometric.atan2, "arctan2", numbers="none")
 sinh = unary_function(trigonometric.sinh)
 cosh = unary_function(trigonometric.cosh)
 tanh = unary_function(trigonometric.tanh)
@@ -47,8 +48,8 @@ frac = unary_function(rounding.frac)
 sign = unary_function(rounding.sign)
 signbit = unary_function(rounding.signbit, in_place=False)
 abs = absolute = unary_function(rounding.abs, "absolute", "__abs__")
-copysign = binary_function(rounding.copysign)
-nextafter = binary_function(rounding.nextafter, numbers=False)
+copysign = binary_function(rounding.copysign, numbers="second")
+nextafter = binary_function(rounding.nextafter, numbers="none")
 
 erf = unary_function(special.erf)
 erfc = unary_function(special.erfc)
@@ -56,8 +57,8 @@ erfinv = unary_function(special.erfinv)
 lgamma = unary_function(special.lgamma)
 digamma = unary_function(special.digamma)
 i0 = unary_function(special.i0)
-igamma = binary_function(special.igamma, numbers=False)
-igammac = binary_function(special.igammac, numbers=False)
+igamma = binary_function(special.igamma, numbers="none")
+igammac = binary_function(special.igammac, numbers="none")
 
 
 def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -107,6 +108,20 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
     return result if out is None else write(out, result)
 
 
+def frexp(input: Tensor, *, out: Any = None) -> Any:
+    """Mantissa in [½, 1) and exponent with x = mantissa·2^exponent.
+
+    >>> import chainrule as cr
+    >>> cr.frexp(cr.tensor([3.0])).exponent
+    tensor([2], dtype=torch.int32)
+    """
+    tensor_argument("frexp", input)
+    if input.dtype.category != FLOAT:
+        raise RuntimeError("torch.frexp() only supports floating-point dtypes")
+    results = bind(rounding.frexp, (input,))
+    return return_types.frexp(results if out is None else [write(o, r) for o, r in zip(out, results)])
+
+
 def polygamma(n: int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The n-th derivative of the digamma function, y = ψ⁽ⁿ⁾(x), n >= 0.
 
@@ -141,6 +156,7 @@ def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
     return total if out is None else write(out, total)
 
 
+method(frexp)
 method(heaviside)
 method(logit)
 method(round)
@@ -202,7 +218,8 @@ for _name in _CHANGING:
 __all__ = [
     "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2",
     "arctanh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "copysign", "cos", "cosh", "deg2rad",
-    "digamma", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "fix", "floor", "frac", "heaviside", "i0",
+    "digamma", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "fix", "floor", "frac", "frexp", "heaviside",
+    "i0",
     "igamma", "igammac", "lgamma", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logit",
     "mvlgamma", "nextafter", "polygamma", "rad2deg", "round", "sigmoid", "sign", "signbit", "sin", "sinc",
     "sinh", "tan", "tanh", "trunc", "xlogy",

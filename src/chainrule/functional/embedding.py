@@ -18,7 +18,8 @@ from .index import kind
 
 
 def embedding(
-    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+        norm_type: float = 2.0,
     scale_grad_by_freq: bool = False, sparse: bool = False,
 ) -> Tensor:  # fmt: skip
     """The rows of `weight` (V, D) at the indices `input` (…): (…, D).
@@ -45,7 +46,8 @@ def _require_indices(name: str, input: Any) -> None:
     tensor_argument(name, input, 2, "indices")
     if input._a.dtype not in (np.int64, np.int32):
         raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
+            "Int; but got "
             f"torch.{kind(input)}Tensor instead (while checking arguments for {name})"
         )
 
@@ -76,7 +78,11 @@ def _renormalise(weight: Tensor, indices: Any, max_norm: float, p: float) -> Non
 
 
 def torch_embedding(
-    weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
+    weight: Tensor,
+    indices: Tensor,
+    padding_idx: int = -1,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
 ) -> Tensor:
     """torch.embedding: the weight first; nn.functional.embedding is the public form."""
     _require_indices("embedding", indices)
@@ -84,13 +90,16 @@ def torch_embedding(
 
 
 def embedding_bag(
-    input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None, norm_type: float = 2,
-    scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Tensor | None = None,
+    input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None,
+        norm_type: float = 2,
+    scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
+        per_sample_weights: Tensor | None = None,
     include_last_offset: bool = False, padding_idx: int | None = None,
 ) -> Tensor:  # fmt: skip
     """The sum, mean or max of the rows of each bag: (B, D).
 
-    Bags are the rows of a 2-D `input`, or the stretches of a 1-D one that start at `offsets`. Entries equal to `padding_idx`
+    Bags are the rows of a 2-D `input`,
+        or the stretches of a 1-D one that start at `offsets`. Entries equal to `padding_idx`
     are left out; empty bags are 0.
     """
     _require_indices("embedding_bag", input)
@@ -126,12 +135,14 @@ def _check_weights(input: Tensor, weights: Tensor | None, mode: str, by_frequenc
         return
     if weights._a.shape != input._a.shape:
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({list(weights._a.shape)}) is not None, then it must have the same "
+            f"embedding_bag: If per_sample_weights ({list(weights._a.shape)}) is not None, then it must "
+            f"have the same "
             f"shape as the input ({list(input._a.shape)})"
         )
     if mode != "sum":
         raise NotImplementedError(
-            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for "
+            "mode='sum' "
             f"(got mode='{mode}'). Please open a feature request on GitHub."
         )
 
@@ -142,7 +153,8 @@ def _bags(input: Tensor, offsets: Tensor | None, last: bool) -> tuple[Any, Any, 
     if ix.ndim == 2:
         if offsets is not None:
             raise ValueError(
-                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed "
+                "length sequences. "
                 f"However, found offsets of type {type(offsets)}"
             )
         return ix.reshape(-1), np.repeat(np.arange(ix.shape[0]), ix.shape[1]), ix.shape[0]
@@ -154,10 +166,14 @@ def _bags(input: Tensor, offsets: Tensor | None, last: bool) -> tuple[Any, Any, 
         raise ValueError("offsets has to be a 1D Tensor")
     starts = offsets._a
     if starts.size and starts[0] != 0:
-        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+        raise RuntimeError("offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start "
+                           "from position 0. "
                            f"However, got {starts[0]}")  # fmt: skip
     if starts.size and starts[-1] > ix.size:
-        raise RuntimeError(f"offsets[-1] can not be greater than input's length ({ix.size}), but got offsets[-1] of {starts[-1]}")
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length ({ix.size}), but got offsets[-1] of "
+            f"{starts[-1]}"
+        )
     bags = np.searchsorted(starts, np.arange(ix.size), "right") - 1
     return ix, bags, starts.size - int(last)
 

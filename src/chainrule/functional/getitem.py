@@ -1,6 +1,7 @@
 """x[...] and x[...] = v for everything PyTorch takes between the brackets.
 
-NOTE [Two steps] Ints, slices, None and Ellipsis are applied first, as one view; then the index tensors and masks select from
+NOTE [Two steps] Ints, slices, None and Ellipsis are applied first,
+    as one view; then the index tensors and masks select from
 that view. So `x[0, :, i]` keeps the place of `i`, as in PyTorch (NumPy would count the 0 as an index array).
 """
 
@@ -69,7 +70,8 @@ def _worded(error: IndexError, a: Any, key: Key) -> IndexError:
     text = str(error)
     if not a.ndim and any(type(k) is int for k in key):
         return IndexError(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a "
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+            "convert a "
             "0-dim tensor to a number"
         )
     if "too many indices" in text:
@@ -94,7 +96,9 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     """x[key] = v, in x's own memory; recorded if x or v require grad."""
     require_writable(self)
     basic, indices = ((key,), []) if type(key) is int else _plan(self, key)
-    tracked = mode.grad and (self._node is not None or (isinstance(value, Tensor) and value._node is not None))
+    tracked = mode.grad and (
+        self._node is not None or (isinstance(value, Tensor) and value._node is not None)
+    )
     if not indices:
         _set_basic(self, basic, value, tracked)
         return
@@ -110,7 +114,13 @@ def _set_basic(x: Tensor, key: Any, value: Any, tracked: bool) -> None:
         v = _squeezed(as_value(x, value), part)
         assign(part, expand(v, part._a.shape) if v._a.shape != part._a.shape else v, spot())
         return
-    v = value._a if isinstance(value, Tensor) else value if type(value) in (int, float, bool) else as_value(x, value)._a
+    v = (
+        value._a
+        if isinstance(value, Tensor)
+        else value
+        if type(value) in (int, float, bool)
+        else as_value(x, value)._a
+    )
     try:
         a[key] = v
     except IndexError as error:
@@ -164,9 +174,11 @@ def as_value(x: Tensor, value: Any) -> Tensor:
 
 
 def _plan(x: Tensor, key: Any) -> tuple[Any, list[tuple[int, Tensor]]]:
-    """The basic part of a key (None if it selects everything) and the index tensors with their dimensions in its result."""
+    """The basic part of a key (None if it selects everything) and the index tensors with their dimensions
+    in its result.
+    """
     if type(key) is not tuple:
-        key = (_treated_as_tuple(key) if type(key) is list else (key,))
+        key = _treated_as_tuple(key) if type(key) is list else (key,)
     for k in key:
         kind = type(k)
         if kind is slice:
@@ -195,7 +207,8 @@ def _treated_as_tuple(key: list[Any]) -> tuple[Any, ...]:
     if not any(isinstance(k, parts) for k in key):
         return (key,)
     warnings.warn(
-        "Using a non-tuple sequence for multidimensional indexing is deprecated: use x[tuple(seq)] instead of x[seq]",
+        "Using a non-tuple sequence for multidimensional indexing is deprecated: use x[tuple(seq)] instead "
+        "of x[seq]",
         UserWarning, stacklevel=4,
     )  # fmt: skip
     return tuple(key)
@@ -270,7 +283,8 @@ def _check_mask(mask: Tensor, x: Tensor, dim: int) -> None:
     for i, (m, n) in enumerate(zip(mask._a.shape, shape)):
         if m != n:
             raise IndexError(
-                f"The shape of the mask {list(mask._a.shape)} at index {i} does not match the shape of the indexed tensor "
+                f"The shape of the mask {list(mask._a.shape)} at index {i} does not match the shape of the "
+                f"indexed tensor "
                 f"{list(x._a.shape)} at index {dim + i}"
             )
 
@@ -279,7 +293,11 @@ def _joined(x: Tensor, indices: list[tuple[int, Tensor]]) -> tuple[Key, Tensor]:
     """The key with its INDEX marks and the one index argument (see NOTE [Keys] in ops/index.py)."""
     if len(indices) == 1:
         dim, ix = indices[0]
-        if ix._a.dtype != np.bool_ or ix._a.ndim == 1 or (ix._a.ndim > 1 and not dim and ix._a.ndim == x._a.ndim):
+        if (
+            ix._a.dtype != np.bool_
+            or ix._a.ndim == 1
+            or (ix._a.ndim > 1 and not dim and ix._a.ndim == x._a.ndim)
+        ):
             return (ALL,) * dim + (INDEX,), ix
     placed: list[tuple[int, Tensor]] = []
     for dim, ix in indices:
@@ -297,7 +315,9 @@ def _joined(x: Tensor, indices: list[tuple[int, Tensor]]) -> tuple[Key, Tensor]:
         shape = np.broadcast_shapes(*(ix._a.shape for _, ix in placed))
     except ValueError:
         shapes = ", ".join(str(list(ix._a.shape)) for _, ix in placed)
-        raise IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}") from None
+        raise IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        ) from None
     return tuple(key), stack([ix if ix._a.shape == shape else expand(ix, shape) for _, ix in placed], 0)
 
 

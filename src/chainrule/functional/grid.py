@@ -12,12 +12,13 @@ from ..dispatch import bind
 from ..ops import movement as core
 from ..tensor import Tensor
 from .api import tensor_argument
+from .broadcast import tensor_list
 from .join import stack
-from .movement import _reshape, tensor_list
+from .movement import _reshape
 
 
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
-    """Each vector spread over the grid that all span; indexing 'ij' (matrix, the default) or 'xy' (Cartesian)."""
+    """Each vector spread over the grid that all span; indexing 'ij' (matrix) or 'xy' (Cartesian)."""
     xs = tensor_list(tensors)
     if not xs:
         raise ValueError("meshgrid expects a non-empty TensorList")
@@ -26,7 +27,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {mode}')
     for x in xs:
         if x._a.ndim > 1:
-            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {list(x._a.shape)}")
+            raise RuntimeError(
+                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {list(x._a.shape)}"
+            )
         if x._a.dtype != xs[0]._a.dtype:
             raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
     swap = mode == "xy" and len(xs) >= 2

@@ -15,7 +15,8 @@ from ..types import FLOAT, FROM_NUMPY, dtype_of, wrap_dim
 from .api import method, tensor_argument, write
 from .getitem import ALL, Key, _joined, _plan, as_value, write_at
 
-_KIND = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "bool": "Bool", "float16": "Half",
+_KIND = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "bool": "Bool",
+    "float16": "Half",
          "bfloat16": "BFloat16", "complex64": "ComplexFloat", "complex128": "ComplexDouble", "uint8": "Byte",
          "int8": "Char", "int16": "Short"}  # fmt: skip
 
@@ -30,7 +31,8 @@ def same_dtype(name: str, x: Tensor, source: Tensor) -> None:
     """Refuse a source of another dtype."""
     if x._a.dtype != source._a.dtype:
         raise RuntimeError(
-            f"{name}(): self and source expected to have the same dtype, but got (self) {kind(x)} and (source) {kind(source)}"
+            f"{name}(): self and source expected to have the same dtype, but got (self) {kind(x)} and "
+            f"(source) {kind(source)}"
         )
 
 
@@ -87,7 +89,8 @@ def _source(name: str, x: Tensor, dim: int, ix: Tensor, source: Tensor) -> Tenso
                 f"({source._a.shape[dim]})"
             )
         raise RuntimeError(
-            f"{name}(): source shape {list(source._a.shape)} does not match what self of shape {list(x._a.shape)} and "
+            f"{name}(): source shape {list(source._a.shape)} does not match what self of shape "
+            f"{list(x._a.shape)} and "
             f"{ix._a.size} indices along dim {dim} need: {list(expected)}"
         )
     ops.require_in_range(ix._a, shape[dim])
@@ -106,13 +109,17 @@ def _put_along(name: str, x: Tensor, dim: int, index: Tensor, source: Tensor, ac
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Tensor | None = None
 ) -> Tensor:
-    """`input` with alpha·source added to its slices at `index` along `dim`; repeated indices add up, in order."""
+    """`input` with alpha·source added to its slices at `index` along `dim`; repeated indices add up, in
+    order.
+    """
     tensor_argument("index_add", source, 4, "source")
     result = _put_along("index_add", input, dim, index, source if alpha == 1 else alpha * source, True)
     return result if out is None else write(out, result)
 
 
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
+def index_copy(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None
+) -> Tensor:
     """`input` with its slices at `index` along `dim` replaced by those of `source`."""
     result = _put_along("index_copy", input, dim, index, source, False)
     return result if out is None else write(out, result)
@@ -123,7 +130,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     tensor_argument("index_fill", input)
     if isinstance(value, Tensor) and value._a.ndim:
         raise RuntimeError(
-            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._a.ndim} dimension(s)."
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._a.ndim} "
+            f"dimension(s)."
         )
     dim = wrap_dim(dim, input._a.ndim)
     ix = vector_index("index_fill", index)
@@ -144,7 +152,10 @@ def _positions(input: Tensor, indices: Any) -> tuple[Key, Tensor]:
     for i in key:
         if isinstance(i, Tensor) and FROM_NUMPY[i._a.dtype].category >= FLOAT:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-    key = tuple(reshape(i, (1,)) if isinstance(i, Tensor) and not i._a.ndim and i._a.dtype != np.bool_ else i for i in key)
+    key = tuple(
+        reshape(i, (1,)) if isinstance(i, Tensor) and not i._a.ndim and i._a.dtype != np.bool_ else i
+        for i in key
+    )
     if len(key) > input._a.ndim:
         raise IndexError(f"too many indices for tensor of dimension {input._a.ndim} (got {len(key)})")
     return _joined(input, _plan(input, key)[1])
@@ -169,7 +180,8 @@ def _same_put_dtype(x: Tensor, values: Tensor) -> None:
     tensor_argument("index_put", values, 3, "values")
     if x._a.dtype != values._a.dtype:
         raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {kind(x)} for the destination and "
+            f"Index put requires the source and destination dtypes match, got {kind(x)} for the destination "
+            f"and "
             f"{kind(values)} for the source."
         )
 
@@ -209,7 +221,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
                            f"{kind(input)} and source.dtype = {kind(source)}")  # fmt: skip
     if source._a.size != index._a.size:
         raise RuntimeError(
-            f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+            f"put_(): Expected source and index to have the same number of elements, but got source.numel() "
+            f"= "
             f"{source._a.size}, index.numel() = {index._a.size}"
         )
     at = reshape(index, (index._a.size,))

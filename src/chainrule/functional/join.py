@@ -13,8 +13,8 @@ from ..ops import movement as core
 from ..tensor import Tensor
 from ..types import dtype_of, result_type, wrap_dim
 from .api import method, tensor_argument, write
+from .broadcast import atleast_1d, atleast_2d, atleast_3d
 from .getitem import view_at
-from .movement import atleast_1d, atleast_2d, atleast_3d
 
 # ----- join
 
@@ -23,7 +23,8 @@ def _operands(name: str, tensors: Any) -> list[Tensor]:
     """The tensors to join, in one dtype."""
     if not isinstance(tensors, (list, tuple)):
         raise TypeError(
-            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(tensors).__name__}"
         )
     first = None
     mixed = False
@@ -120,14 +121,15 @@ def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Ten
 def block_diag(*tensors: Tensor) -> Tensor:
     """A matrix with the given matrices on its diagonal and zeros elsewhere."""
     if not tensors:
-        from .create import empty
+        from .fill import empty
 
         return empty(1, 0)
     for i, x in enumerate(tensors):
         tensor_argument("block_diag", x, i + 1, "tensors")
         if x._a.ndim > 2:
             raise RuntimeError(
-                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x._a.ndim} dimensions"
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has "
+                f"{x._a.ndim} dimensions"
             )
     xs = [x if x._a.ndim == 2 else x.reshape(1, -1) for x in _operands("block_diag", tensors)]
     width = sum(x._a.shape[1] for x in xs)
@@ -189,7 +191,8 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
     length = input._a.shape[dim]
     if any(n < 0 for n in lengths) or sum(lengths) != length:
         raise RuntimeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension {dim}), "
+            f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at "
+            f"dimension {dim}), "
             f"but got split_sizes={list(lengths)}"
         )
     return _cut(input, lengths, dim)
@@ -213,7 +216,9 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     """Views cut at the given indices, or into that many parts of nearly equal size."""
     tensor_argument("tensor_split", input)
     if not input._a.ndim:
-        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+        raise RuntimeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
     dim = wrap_dim(dim, input._a.ndim)
     length = input._a.shape[dim]
     if isinstance(indices_or_sections, Tensor):
@@ -245,7 +250,8 @@ def _split_along(name: str, x: Tensor, sections: Any, dim: int, least: int) -> t
         )
     if isinstance(sections, int) and (sections <= 0 or x._a.shape[dim] % sections):
         raise RuntimeError(
-            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {x._a.shape[dim]} is "
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension "
+            f"{x._a.shape[dim]} is "
             f"not divisible by the split_size {sections}!"
         )
     return tensor_split(x, sections, dim)
@@ -287,7 +293,8 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     size = input._a.shape[dim]
     if not -size <= index < size:
         raise IndexError(
-            f"select(): index {index} out of range for tensor of size {list(input._a.shape)} at dimension {dim}"
+            f"select(): index {index} out of range for tensor of size {list(input._a.shape)} at dimension "
+            f"{dim}"
         )
     return view_at(input, (slice(None),) * dim + (operator.index(index),), ops_index.pick)
 
@@ -304,7 +311,9 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     start, dim = operator.index(start), wrap_dim(dim, input._a.ndim)
     size = input._a.shape[dim]
     if not -size <= start <= size:
-        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-size}, {size}], but got {start})"
+        )
     start += size if start < 0 else 0
     if start + length > size:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
@@ -328,6 +337,7 @@ for _name in ("chunk", "split", "split_with_sizes"):
 
 __all__ = [
     "block_diag", "cat", "chunk", "column_stack", "concat", "concatenate", "dsplit", "dstack", "hsplit",
-    "hstack", "narrow", "narrow_copy", "row_stack", "select", "split", "split_with_sizes", "stack", "tensor_split",
+    "hstack", "narrow", "narrow_copy", "row_stack", "select", "split", "split_with_sizes", "stack",
+    "tensor_split",
     "unbind", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes", "vsplit", "vstack",
 ]  # fmt: skip

@@ -39,7 +39,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
                 f"{value._a.ndim} dimension(s)."
             )
         if FROM_NUMPY[value._a.dtype].category > FROM_NUMPY[input._a.dtype].category:
-            raise RuntimeError(f"value cannot be converted to type {dtype_of(input._a).name} without overflow")
+            raise RuntimeError(
+                f"value cannot be converted to type {dtype_of(input._a).name} without overflow"
+            )
         value = cast(value, dtype_of(input._a))
     else:
         _convertible(input, value)
@@ -48,8 +50,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 def _convertible(x: Tensor, value: Any) -> None:
     category = FROM_NUMPY[x._a.dtype].category
-    if isinstance(value, complex) and category <= FLOAT or (
-        isinstance(value, float) and category < FLOAT and value != int(value)
+    if (
+        isinstance(value, complex)
+        and category <= FLOAT
+        or (isinstance(value, float) and category < FLOAT and value != int(value))
     ):
         raise RuntimeError(f"value cannot be converted to type {dtype_of(x._a).name} without overflow")
 
@@ -73,14 +77,16 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     tensor_argument("masked_scatter", source, 3, "source")
     if input._a.dtype != source._a.dtype:
         raise RuntimeError(
-            f"masked_scatter: expected self and source to have same dtypes but got {kind(input)} and {kind(source)}"
+            f"masked_scatter: expected self and source to have same dtypes but got {kind(input)} and "
+            f"{kind(source)}"
         )
     shape = broadcast_shapes(input._a.shape, mask._a.shape)
     full = Tensor._wrap(np.broadcast_to(mask._a, shape).reshape(shape or (1,)))
     count = int(full._a.sum())
     if count > source._a.size:
         raise RuntimeError(
-            f"Number of elements of source < number of ones in mask (came: {source._a.size} elements for {count} ones)"
+            f"Number of elements of source < number of ones in mask (came: {source._a.size} elements for "
+            f"{count} ones)"
         )
     values = view_at(reshape(source, (source._a.size,)), (slice(0, count),), ops.part)
     x = reshape(expand(input, shape), shape or (1,))

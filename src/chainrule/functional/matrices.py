@@ -1,4 +1,6 @@
-"""Functions of matrices: powers, exponential, chains of products, Vandermonde, covariance, tensor equations."""
+"""Functions of matrices: powers, exponential, chains of products, Vandermonde, covariance, tensor
+equations.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
         raise RuntimeError("linalg.matrix_power: The input tensor A must have at least 2 dimensions.")
     if a.shape[-1] != a.shape[-2]:
         raise RuntimeError(
-            f"linalg.matrix_power: A must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
+            f"linalg.matrix_power: A must be batches of square matrices, but they are {a.shape[-2]} by "
+            f"{a.shape[-1]} matrices"
         )
     result = _power(input, n)
     return result if out is None else write(out, result)
@@ -60,7 +63,9 @@ def matrix_exp(A: Tensor) -> Tensor:
 
 
 def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
-    """The product of a chain of matrices (the ends may be vectors), in the order with the fewest multiplications."""
+    """The product of a chain of matrices (the ends may be vectors), in the order with the fewest
+    multiplications.
+    """
     if len(tensors) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     chain = list(tensors)
@@ -72,7 +77,8 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
             raise RuntimeError(f"multi_dot(): tensor {i} {words} but got {x._a.ndim}D")
         if x._a.dtype != chain[0]._a.dtype:
             raise RuntimeError(
-                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {dtype_of(chain[0]._a)} and tensor "
+                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is "
+                f"{dtype_of(chain[0]._a)} and tensor "
                 f"{i} {dtype_of(x._a)}"
             )
     shape: tuple[int, ...] = ()
@@ -87,7 +93,8 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
     for i, (x, y) in enumerate(zip(chain, chain[1:])):
         if x._a.shape[1] != y._a.shape[0]:
             raise RuntimeError(
-                f"multi_dot(): tensors {i} and {i + 1} with shapes {list(x._a.shape)} and {list(y._a.shape)} cannot be multiplied"
+                f"multi_dot(): tensors {i} and {i + 1} with shapes {list(x._a.shape)} and "
+                f"{list(y._a.shape)} cannot be multiplied"
             )
     result = reshape(_in_order(chain), shape)
     return result if out is None else write(out, result)
@@ -162,7 +169,8 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     rows, columns = shape[:ind], shape[ind:]
     if prod(rows) != prod(columns):
         raise RuntimeError(
-            f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
+            f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), "
+            f"but got "
             f"{prod(columns)} != {prod(rows)}"
         )
     result = reshape(inv(reshape(A, (prod(rows), prod(columns)))), columns + rows)
@@ -177,7 +185,8 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Tensor | None = 
     shape = A._a.shape[B._a.ndim :]
     if prod(shape) != prod(A._a.shape[: B._a.ndim]):
         raise RuntimeError(
-            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got "
+            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
+            "prod(self.shape[:other.ndim]), but got "
             f"{prod(shape)} != {prod(A._a.shape[: B._a.ndim])}"
         )
     flat = reshape(A, (B._a.size, prod(shape)))
@@ -191,10 +200,15 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Tensor | None = 
 def cov(
     input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
 ) -> Tensor:
-    """The covariance matrix of the rows; observations are columns, optionally repeated (fweights) or weighted (aweights)."""
+    """The covariance matrix of the rows; observations are columns, optionally repeated (fweights) or
+    weighted (aweights).
+    """
     tensor_argument("cov", input)
     if input._a.ndim > 2:
-        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions")
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input._a.ndim} "
+            f"dimensions"
+        )
     if input._a.dtype == np.bool_:
         raise RuntimeError("cov(): bool dtype is not supported for input")
     x = input if input._a.ndim == 2 else reshape(input, (1, input._a.size))
@@ -220,14 +234,20 @@ def _weights(x: Tensor, fweights: Tensor | None, aweights: Tensor | None) -> Any
         if w is None:
             continue
         if w._a.ndim > 1:
-            raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w._a.ndim} dimensions")
+            raise RuntimeError(
+                f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w._a.ndim} "
+                f"dimensions"
+            )
         integral = FROM_NUMPY[w._a.dtype].category < FLOAT
         if integral != (name == "fweights"):
             want = "integral" if name == "fweights" else "floating point"
-            raise RuntimeError(f"cov(): expected {name} to have {want} dtype but got {name} with {dtype_of(w._a).name} dtype")
+            raise RuntimeError(
+                f"cov(): expected {name} to have {want} dtype but got {name} with {dtype_of(w._a).name} dtype"
+            )
         if w._a.size != n:
             raise RuntimeError(
-                f"cov(): expected {name} to have the same numel as there are observations in the input but got {w._a.size} != {n}"
+                f"cov(): expected {name} to have the same numel as there are observations in the input but "
+                f"got {w._a.size} != {n}"
             )
         if w._a.size and w._a.min() < 0:
             raise RuntimeError(f"cov(): {name} cannot be negative")
@@ -241,7 +261,8 @@ def corrcoef(input: Tensor) -> Tensor:
     tensor_argument("corrcoef", input)
     if input._a.ndim > 2:
         raise RuntimeError(
-            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input._a.ndim} dimensions"
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with "
+            f"{input._a.ndim} dimensions"
         )
     c = cov(input)
     if not c._a.ndim:

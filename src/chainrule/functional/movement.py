@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from .._size import Size, size_of
 from ..dispatch import bind
-from ..errors import ShapeError
 from ..ops import movement as core
 from ..ops import view as ops
 from ..ops.rearrange import contiguous as contiguous_op
 from ..tensor import Tensor
 from ..types import DType, as_dtype, wrap_dim
-from ..types import broadcast_shapes as _broadcast
 from .api import method, tensor_argument
 from .viewing import view_of
+
 
 def sizes(args: Any, name: str = "size") -> tuple[int, ...]:
     """Sizes given as ints or as one sequence: f(2, 3), f((2, 3)), f(Size([2, 3]))."""
@@ -81,7 +79,8 @@ def _view(self: Tensor, *shape: Any, dtype: DType | None = None) -> Tensor:
     a = self._a
     if r._base is None and not a.flags.c_contiguous and a.size:
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+            "across two "
             "contiguous subspaces). Use .reshape(...) instead."
         )
     return r
@@ -135,7 +134,8 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
         new[new.index(-1)] = shape[dim] // known
     if prod(new) != shape[dim] or -1 in new:
         raise RuntimeError(
-            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the "
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
+            f"({shape[dim]}) in the "
             "input tensor"
         )
     return view_of(core.reshape, input, (*shape[:dim], *new, *shape[dim + 1 :]))
@@ -195,7 +195,8 @@ def _permute(x: Tensor, *args: Any) -> Tensor:
 def _refuse_order(dims: tuple[int, ...], n: int) -> None:
     if len(dims) != n:
         raise RuntimeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
+            f"the desired "
             f"ordering of dimensions i.e. input.dim() = {n} is not equal to len(dims) = {len(dims)}"
         )
     for d in dims:
@@ -211,7 +212,8 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     froms, tos = _dims(source), _dims(destination)
     if len(froms) != len(tos):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({list(froms)} dims) should contain the same number "
+            f"movedim: Invalid source or destination dims: source ({list(froms)} dims) should contain the "
+            f"same number "
             f"of dims as destination ({list(tos)} dims)"
         )
     for word, dims in (("source", froms), ("destination", tos)):
@@ -238,7 +240,9 @@ def adjoint(input: Tensor) -> Tensor:
     """The conjugate transpose of matrices: the last two dimensions exchanged, complex values conjugated."""
     tensor_argument("adjoint", input)
     if input._a.ndim == 1:
-        raise RuntimeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+        raise RuntimeError(
+            "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
     x = transpose(input, -2, -1)
     return x.conj() if x._a.dtype.kind == "c" else x  # type: ignore[no-any-return]
 
@@ -276,75 +280,6 @@ def _mH(self: Tensor) -> Tensor:
     return adjoint(self)
 
 
-# ----- broadcasting
-
-
-def _expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
-    """Dimensions of size 1 repeated to `size` without copying; -1 keeps a size, new ones come in front."""
-    wanted = sizes(size)
-    have = self._a.shape
-    extra = len(wanted) - len(have)
-    if -1 in wanted and extra >= 0:
-        for i in range(extra):
-            if wanted[i] == -1:
-                raise RuntimeError(
-                    f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
-                )
-        wanted = tuple([have[i - extra] if n == -1 else n for i, n in enumerate(wanted)])
-    return view_of(core.expand, self, wanted)
-
-
-def expand_as(self: Tensor, other: Tensor) -> Tensor:
-    """expand() to the shape of `other`."""
-    return view_of(core.expand, self, other._a.shape)
-
-
-def broadcast_to(input: Tensor, size: Any, *more: int) -> Tensor:
-    """expand() as a function."""
-    tensor_argument("broadcast_to", input)
-    return _expand(input, size, *more)
-
-
-def broadcast_shapes(*shapes: Any) -> Size:
-    """The shape that all `shapes` broadcast to.
-
-    >>> import chainrule as cr
-    >>> cr.broadcast_shapes((2, 1), (3,))
-    torch.Size([2, 3])
-    """
-    listed = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    if any(n < 0 for s in listed for n in s):
-        raise RuntimeError("Trying to create tensor with negative dimension: sizes must be non-negative")
-    try:
-        return size_of(_broadcast(*listed))
-    except ShapeError as error:
-        raise RuntimeError(f"Shape mismatch: objects cannot be broadcast to a single shape. {error}") from None
-
-
-def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """All tensors expanded to the shape they broadcast to."""
-    listed = tensor_list(tensors)
-    shape = _broadcast(*[x._a.shape for x in listed])
-    return tuple([x if x._a.shape == shape else view_of(core.expand, x, shape) for x in listed])
-
-
-def tensor_list(args: Any) -> list[Tensor]:
-    """Tensors given as arguments or as one sequence."""
-    if len(args) == 1 and not isinstance(args[0], Tensor):
-        args = args[0]
-    return list(args)
-
-
-def sum_to_size(self: Tensor, *size: Any) -> Tensor:
-    """The inverse of expand(): summed over the dimensions in which `size` is 1 or missing."""
-    shape = sizes(size)
-    have = self._a.shape
-    tail = have[len(have) - len(shape) :]
-    if len(shape) > len(have) or any(n not in (1, m) for n, m in zip(shape, tail)):
-        raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
-    return bind(core.sum_to, (self, shape))  # type: ignore[no-any-return]
-
-
 # ----- dimensions of size 1
 
 
@@ -374,39 +309,12 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return view_of(ops.unsqueeze, input, wrap_dim(dim, input._a.ndim + 1))
 
 
-def atleast_1d(*tensors: Any) -> Any:
-    """Each input with at least one dimension."""
-    return _at_least(tensors, lambda x: _reshape(x, (1,)) if x._a.ndim == 0 else x)
-
-
-def atleast_2d(*tensors: Any) -> Any:
-    """Each input with at least two dimensions; a vector becomes a row."""
-    return _at_least(tensors, lambda x: x if x._a.ndim >= 2 else _reshape(x, (1, -1)))
-
-
-def atleast_3d(*tensors: Any) -> Any:
-    """Each input with at least three dimensions: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1)."""
-
-    def grow(x: Tensor) -> Tensor:
-        n = x._a.ndim
-        return x if n >= 3 else unsqueeze(x, -1) if n == 2 else _reshape(x, (1, -1, 1))
-
-    return _at_least(tensors, grow)
-
-
-def _at_least(tensors: Any, grow: Any) -> Any:
-    if len(tensors) == 1 and isinstance(tensors[0], Tensor):
-        return grow(tensors[0])
-    return tuple(grow(x) for x in tensor_list(tensors))
-
-
 method(_reshape_method, "reshape")
 method(_view, "view")
-method(_expand, "expand")
 method(_permute, "permute")
 for _function in (
-    view_as, reshape_as, ravel, flatten, transpose, swapaxes, swapdims, t, movedim, moveaxis, adjoint, expand_as,
-    broadcast_to, sum_to_size, squeeze, unflatten, unsqueeze,
+    view_as, reshape_as, ravel, flatten, transpose, swapaxes, swapdims, t, movedim, moveaxis, adjoint,
+    squeeze, unflatten, unsqueeze,
 ):  # fmt: skip
     method(_function)
 
@@ -415,7 +323,7 @@ for _name, _getter in {"T": _T, "mT": _mT, "H": _H, "mH": _mH}.items():
     setattr(Tensor, _name, property(_getter))
 
 __all__ = [
-    "adjoint", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_shapes", "broadcast_tensors", "broadcast_to",
-    "flatten", "moveaxis", "movedim", "permute", "ravel", "reshape", "squeeze", "swapaxes", "swapdims", "t", "transpose",
+    "adjoint", "flatten", "moveaxis", "movedim", "permute", "ravel", "reshape", "squeeze", "swapaxes",
+    "swapdims", "t", "transpose",
     "unflatten", "unsqueeze",
 ]  # fmt: skip

@@ -35,7 +35,8 @@ def vector_norm(
     x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """‖x‖ₚ = (Σ |xᵢ|ᵖ)^(1/p) over `dim` (all of them by default); inf: the largest |xᵢ|, 0: how many are not 0.
+    """‖x‖ₚ = (Σ |xᵢ|ᵖ)^(1/p) over `dim` (all of them by default); inf: the largest |xᵢ|, 0: how many are
+    not 0.
 
     >>> import chainrule as cr
     >>> cr.linalg.vector_norm(cr.tensor([3.0, 4.0]))
@@ -59,7 +60,8 @@ def vector_norm(
 def _refuse_empty(x: Tensor, dims: tuple[int, ...], p: float, dim: Any) -> None:
     if dim is None or any(x._a.shape[d] == 0 for d in dims):
         raise RuntimeError(
-            f"linalg.vector_norm cannot compute the {p:g} norm on an empty tensor because the operation does not have an identity"
+            f"linalg.vector_norm cannot compute the {p:g} norm on an empty tensor because the operation "
+            f"does not have an identity"
         )
 
 
@@ -67,7 +69,9 @@ def matrix_norm(
     A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: DType | None = None,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """The norm of matrices: 'fro' √Σ|aᵢⱼ|², 'nuc' Σσ, 2 the largest singular value, 1 and inf the largest column and row sum."""
+    """The norm of matrices: 'fro' √Σ|aᵢⱼ|², 'nuc' Σσ, 2 the largest singular value, 1 and inf the largest
+    column and row sum.
+    """
     tensor_argument("linalg_matrix_norm", A)
     if dtype is None:
         _require_float("linalg.matrix_norm", A)
@@ -105,7 +109,10 @@ def _matrix_norm(a: Tensor, ord: Any, rows: int, columns: int, keepdim: bool) ->
 
 
 def _no_identity(ord: Any) -> None:
-    raise IndexError(f"linalg.matrix_norm: the {ord} norm of an empty matrix has no value: it needs at least one row and column")
+    raise IndexError(
+        f"linalg.matrix_norm: the {ord} norm of an empty matrix has no value: it needs at least one row and "
+        f"column"
+    )
 
 
 def _kept(a: Tensor, rows: int, columns: int, one: tuple[int, ...] = (1,)) -> tuple[int, ...]:
@@ -116,7 +123,9 @@ def linalg_norm(
     A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """The vector norm over one dimension, the matrix norm over two; without `ord` the 2-norm of everything in `dim`."""
+    """The vector norm over one dimension, the matrix norm over two; without `ord` the 2-norm of everything
+    in `dim`.
+    """
     tensor_argument("linalg_norm", A)
     if ord is None:
         return vector_norm(A, 2, dim, keepdim, dtype=dtype, out=out)
@@ -141,7 +150,9 @@ def norm(
     input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Tensor | None = None,
     dtype: DType | None = None,
 ) -> Tensor:  # fmt: skip
-    """The p-norm of all elements, or over `dim`; 'fro' is the 2-norm, 'nuc' the sum of the singular values."""
+    """The p-norm of all elements, or over `dim`; 'fro' is the 2-norm, 'nuc' the sum of the singular
+    values.
+    """
     tensor_argument("norm", input)
     if p == "nuc":
         dims = (0, 1) if dim is None else dim
@@ -167,7 +178,8 @@ def cond(A: Tensor, p: Any = None, *, out: Tensor | None = None) -> Tensor:
     else:
         if A._a.shape[-1] != A._a.shape[-2]:
             raise RuntimeError(
-                f"linalg.cond: A must be batches of square matrices, but they are {A._a.shape[-2]} by {A._a.shape[-1]} matrices"
+                f"linalg.cond: A must be batches of square matrices, but they are {A._a.shape[-2]} by "
+                f"{A._a.shape[-1]} matrices"
             )
         if 0 in A._a.shape:
             result = Tensor._wrap(np.zeros(A._a.shape[:-2], A._a.real.dtype))
@@ -194,7 +206,9 @@ def cdist(
             which = "X1" if name == "x1" else "X2"
             raise RuntimeError(f"cdist only supports at least 2D tensors, {which} got: {x._a.ndim}D")
     if x1._a.shape[-1] != x2._a.shape[-1]:
-        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1._a.shape[-1]} X2: {x2._a.shape[-1]}")
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1._a.shape[-1]} X2: {x2._a.shape[-1]}"
+        )
     if p < 0:
         raise RuntimeError("cdist only supports non-negative p values")
     _require_float("cdist", x1)

@@ -20,17 +20,19 @@ def _operator(symbol: str, op: Op, *, in_place: bool = True) -> None:
 
 for _symbol, _op in {
     "add": arithmetic.add, "sub": arithmetic.sub, "mul": arithmetic.mul, "truediv": arithmetic.div,
-    "pow": arithmetic.pow, "floordiv": arithmetic.floor_divide, "mod": arithmetic.remainder, "and": bitwise.bitwise_and,
-    "or": bitwise.bitwise_or, "xor": bitwise.bitwise_xor, "lshift": bitwise.bitwise_left_shift,
-    "rshift": bitwise.bitwise_right_shift,
+    "pow": arithmetic.pow, "floordiv": arithmetic.floor_divide, "mod": arithmetic.remainder,
+    "and": bitwise.bitwise_and, "or": bitwise.bitwise_or, "xor": bitwise.bitwise_xor,
+    "lshift": bitwise.bitwise_left_shift, "rshift": bitwise.bitwise_right_shift,
 }.items():  # fmt: skip
     _operator(_symbol, _op)
 for _symbol, _op in {
-    "eq": compare.eq, "ne": compare.ne, "lt": compare.lt, "le": compare.le, "gt": compare.gt, "ge": compare.ge,
+    "eq": compare.eq, "ne": compare.ne, "lt": compare.lt, "le": compare.le, "gt": compare.gt,
+    "ge": compare.ge,
 }.items():  # fmt: skip
     setattr(Tensor, f"__{_symbol}__", binary(_op))
 for _name, _function in {
-    "__rsub__": binary(arithmetic.rsub), "__neg__": unary(arithmetic.neg), "__pos__": lambda self: self.positive(),
+    "__rsub__": binary(arithmetic.rsub), "__neg__": unary(arithmetic.neg),
+    "__pos__": lambda self: self.positive(),
     "__invert__": unary(bitwise.bitwise_not), "__hash__": object.__hash__,  # setting __eq__ has dropped it
 }.items():  # fmt: skip
     setattr(Tensor, _name, _function)

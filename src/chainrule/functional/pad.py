@@ -20,13 +20,14 @@ def _pads(x: Tensor, pad: Any) -> ops.Pads:
 
 
 def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
-    """The last dimensions extended (or, for negative numbers, cut) with a constant; `pad` begins with the last."""
+    """The last dimensions extended (negative: cut) with a constant; `pad` begins with the last."""
     tensor_argument("constant_pad_nd", input)
     if len(pad) % 2:
         raise RuntimeError(f"Length of pad must be even but instead it equals {len(pad)}")
     if len(pad) > 2 * input._a.ndim:
         raise RuntimeError(
-            f"Length of pad should be no more than twice the number of dimensions of the input. Pad length is {len(pad)} "
+            f"Length of pad should be no more than twice the number of dimensions of the input. Pad length "
+            f"is {len(pad)} "
             f"while the input has {input._a.ndim} dimensions."
         )
     if isinstance(value, Tensor):
@@ -37,7 +38,8 @@ def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
     for (before, after), n in zip(pads, input._a.shape):
         if n + before + after < 0:
             raise RuntimeError(
-                f"The input size {n}, plus negative padding {before} and {after} resulted in a negative output size, "
+                f"The input size {n}, plus negative padding {before} and {after} resulted in a negative "
+                f"output size, "
                 "which is invalid. Check dimension of your input."
             )
     return bind(ops.pad_constant, (input, pads, value))  # type: ignore[no-any-return]
@@ -46,7 +48,7 @@ def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
     """The last dimensions extended by `pad` = (left, right, top, bottom, …), the last dimension first.
 
-    mode: "constant" (with `value`, 0), "reflect" (mirrored without the edge), "replicate" (the edge) or "circular".
+    mode: "constant" (with `value`, 0), "reflect" (mirrored, not the edge), "replicate" (the edge), "circular"
 
     >>> import chainrule as cr
     >>> cr.nn.functional.pad(cr.tensor([1.0, 2.0]), (1, 2))
@@ -58,7 +60,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode == "constant":
         if len(pad) > 2 * input._a.ndim:
             raise RuntimeError(
-                f"Padding length should be less than or equal to two times the input dimension but got padding length "
+                f"Padding length should be less than or equal to two times the input dimension but got "
+                f"padding length "
                 f"{len(pad)} and input of dimension {input._a.ndim}"
             )
         return constant_pad_nd(input, pad, 0 if value is None else value)
@@ -86,14 +89,16 @@ def _check_mode(x: Tensor, pad: Any, mode: str) -> None:
         before, after, size = int(pad[2 * i]), int(pad[2 * i + 1]), shape[n - 1 - i]
         if mode == "reflect" and (before >= size or after >= size):
             raise RuntimeError(
-                f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "
+                f"Argument #4: Padding size should be less than the corresponding input dimension, but got: "
+                f"padding "
                 f"({before}, {after}) at dimension {n - 1 - i} of input {list(shape)}"
             )
         if mode == "circular" and (before > size or after > size):
             raise RuntimeError("Padding value causes wrapping around more than once.")
         if size + before + after < (0 if mode == "circular" else 1):
             raise RuntimeError(
-                f"input (size: {list(shape)}) is too small for padding ({before}, {after}): the calculated output size is "
+                f"input (size: {list(shape)}) is too small for padding ({before}, {after}): the calculated "
+                f"output size is "
                 f"{size + before + after}"
             )
 

@@ -21,7 +21,8 @@ def _select_key(input: Tensor, dim: int, index: int) -> Key:
     n = input._a.shape[dim]
     if not -n <= index < n:
         raise IndexError(
-            f"select(): index {index} out of range for tensor of size {list(input._a.shape)} at dimension {dim}"
+            f"select(): index {index} out of range for tensor of size {list(input._a.shape)} at dimension "
+            f"{dim}"
         )
     return (*(ALL,) * dim, index)
 

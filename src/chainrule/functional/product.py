@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd.tape import Node, mode
-from ..dispatch import bind, worded
+from ..dispatch import bind, cast, worded
 from ..dispatch import where as spot
 from ..ops import product as ops
 from ..ops.movement import expand, reshape
 from ..ops.record import Op
 from ..tensor import Tensor, new_tensor
-from ..types import FLOAT, FROM_NUMPY, dtype_of
+from ..types import BOOL, FLOAT, FROM_NUMPY, dtype_of
 from .api import method, tensor_argument, write
 from .index import kind
 
@@ -25,7 +25,8 @@ _DIRECT = {np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.complex64), n
 def _c_name(x: Tensor) -> str:
     name = dtype_of(x._a).name
     return {"float32": "float", "float64": "double", "int64": "long", "int32": "int", "float16": "c10::Half",
-            "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+            "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>",
+            "complex128": "c10::complex<double>",
             }.get(name, name)  # fmt: skip
 
 
@@ -35,7 +36,9 @@ def same_matrix_dtype(x: Tensor, y: Tensor) -> None:
     if a.dtype == b.dtype:
         return
     if a.ndim == 1 and b.ndim == 1:
-        raise RuntimeError(f"dot : expected both vectors to have same dtype, but found {kind(x)} and {kind(y)}")
+        raise RuntimeError(
+            f"dot : expected both vectors to have same dtype, but found {kind(x)} and {kind(y)}"
+        )
     if a.ndim > 2 and b.ndim > 2:
         raise RuntimeError(f"expected scalar type {kind(x)} but found {kind(y)}")
     raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}")
@@ -67,7 +70,8 @@ def _by_dims(x: Tensor, y: Tensor) -> Op:
 
 
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The matrix product; vectors count as a row on the left and a column on the right, leading dimensions broadcast.
+    """The matrix product; vectors count as a row on the left and a column on the right, leading dimensions
+    broadcast.
 
     >>> import chainrule as cr
     >>> cr.matmul(cr.tensor([[1.0, 2.0]]), cr.tensor([[3.0], [4.0]]))
@@ -101,7 +105,9 @@ def _imatmul_operator(self: Tensor, other: Any) -> Any:
     return NotImplemented
 
 
-def _require_dims(name: str, tensors: Sequence[Any], dims: Sequence[int], arguments: Sequence[str], text: str) -> None:
+def _require_dims(
+    name: str, tensors: Sequence[Any], dims: Sequence[int], arguments: Sequence[str], text: str
+) -> None:
     for i, (x, n, argument) in enumerate(zip(tensors, dims, arguments), 1):
         tensor_argument(name, x, i, argument)
         if x._a.ndim != n:
@@ -141,7 +147,8 @@ def _batch_sizes(x: Tensor, y: Tensor) -> None:
     a, b = x._a.shape, y._a.shape
     if a[0] != b[0] or a[2] != b[1]:
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: "
+            f"[{b[0]}, {b[1]}]."
         )
 
 
@@ -150,7 +157,9 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     text = "vector + matrix @ vector expected, got 1, {}, {}"
     _require_dims("mv", (input, vec), (2, 1), ("input", "vec"), text)
     if input._a.shape[1] != vec._a.shape[0]:
-        raise RuntimeError(f"size mismatch, got input ({input._a.shape[0]}), mat ({_sizes(input)}), vec ({vec._a.shape[0]})")
+        raise RuntimeError(
+            f"size mismatch, got input ({input._a.shape[0]}), mat ({_sizes(input)}), vec ({vec._a.shape[0]})"
+        )
     result = _product(ops.mv, input, vec)
     return result if out is None else write(out, result)
 
@@ -190,8 +199,8 @@ def ger(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def _combined(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
-    if FROM_NUMPY[product._a.dtype].category < FLOAT and (isinstance(beta, float) or isinstance(alpha, float)):
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if FROM_NUMPY[product._a.dtype].category < FLOAT:  # PyTorch truncates the factors of integers
+        beta, alpha = int(beta), int(alpha)
     if alpha != 1:
         product = product * alpha
     if beta == 0:
@@ -236,7 +245,9 @@ def addmv(
             f"vector + matrix @ vector expected, got {input._a.ndim}, {mat._a.ndim}, {vec._a.ndim}"
         )
     if mat._a.shape[1] != vec._a.shape[0] or input._a.size not in (1, mat._a.shape[0]):
-        raise RuntimeError(f"size mismatch, got input ({input._a.size}), mat ({_sizes(mat)}), vec ({vec._a.shape[0]})")
+        raise RuntimeError(
+            f"size mismatch, got input ({input._a.size}), mat ({_sizes(mat)}), vec ({vec._a.shape[0]})"
+        )
     _same_self(input, mat)
     result = _combined(input, mv(mat, vec), beta, alpha)
     return result if out is None else write(out, result)
@@ -250,7 +261,15 @@ def addr(
         tensor_argument("addr", v, i + 1, f"vec{i}")
         if v._a.ndim != 1:
             raise RuntimeError(f"addr: Expected 1-D argument vec{i}, but got {v._a.ndim}-D")
+    category = FROM_NUMPY[input._a.dtype].category
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if category < FLOAT and isinstance(factor, float):
+            raise RuntimeError(
+                f"For integral input tensors, argument {name} must not be a floating point number."
+            )
     result = _combined(input, outer(vec1, vec2), beta, alpha)
+    if category == BOOL and FROM_NUMPY[vec1._a.dtype].category == BOOL:
+        result = cast(result, dtype_of(input._a))
     return result if out is None else write(out, result)
 
 
@@ -279,7 +298,8 @@ def _batched(input: Tensor, batch1: Tensor, batch2: Tensor) -> Tensor:
     _batch_sizes(batch1, batch2)
     if input._a.dtype != batch1._a.dtype:
         raise RuntimeError(
-            f"Input dtypes must be the same, got: input {_c_name(input)}, batch1: {_c_name(batch1)}, batch2: {_c_name(batch2)}"
+            f"Input dtypes must be the same, got: input {_c_name(input)}, batch1: {_c_name(batch1)}, "
+            f"batch2: {_c_name(batch2)}"
         )
     return _product(ops.bmm, batch1, batch2)
 

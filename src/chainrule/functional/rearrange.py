@@ -83,7 +83,9 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     if n < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {n}")
     if dims[0] == dims[1] or abs(dims[0] - dims[1]) == n:
-        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+        raise RuntimeError(
+            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
+        )
     a, b = (_rotation_dim(d, n) for d in dims)
     match k % 4:
         case 1:
@@ -102,7 +104,7 @@ def _rotation_dim(d: int, n: int) -> int:
 
 
 def repeat(self: Tensor, *repeats: Any) -> Tensor:
-    """The tensor copied `repeats` times along each dimension; more counts than dimensions add new ones in front."""
+    """The tensor copied `repeats` times along each dimension; extra counts add dimensions in front."""
     counts = sizes(repeats, "repeats")
     if len(counts) < self._a.ndim:
         raise RuntimeError(
@@ -148,7 +150,8 @@ def repeat_interleave(
         counts = np.broadcast_to(counts.reshape(()), (length,))
     elif counts.size != length:
         raise RuntimeError(
-            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and "
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} "
+            f"and "
             f"input.size({dim}) = {length}"
         )
     if counts.size and counts.min() < 0:
@@ -248,6 +251,26 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return bind(ops.diag_embed, (input, offset, a, b))  # type: ignore[no-any-return]
 
 
+def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
+    """Set the main diagonal to a value, in place; `wrap` begins anew below it in tall matrices."""
+    shape = self._a.shape
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    rows, columns = shape[0], shape[1]
+    last = rows if wrap and len(shape) == 2 else min(shape)
+    at = [i for i in range(last) if i % (columns + 1) != columns] if wrap else list(range(last))
+    self[tuple([np.array(at)
+    if d == 0 else np.array(at) % (columns + 1) for d in range(len(shape))])] = fill_value
+    return self
+
+
+def _reversed(self: Tensor) -> Tensor:
+    """The first dimension in reverse order."""
+    return flip(self, (0,)) if self._a.ndim else self
+
+
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """All windows of `size` along a dimension, `step` apart, as a new last dimension; a view."""
     dim = wrap_dim(dimension, self._a.ndim)
@@ -267,14 +290,18 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     shape, steps = tuple(size), tuple(stride)
     if len(shape) != len(steps):
         raise RuntimeError(
-            f"mismatch in length of strides and shape: size has {len(shape)}, stride has {len(steps)} dimensions"
+            f"mismatch in length of strides and shape: size has {len(shape)}, stride has {len(steps)} "
+            f"dimensions"
         )
     if any(s < 0 for s in steps):
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(steps)}")
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(steps)}"
+        )
     a = input._array()
     start = view.element_offset(a)
     source = (a.shape, tuple(s // a.itemsize for s in a.strides), start)
-    return bind(view.as_strided, (input, shape, steps, start if storage_offset is None else storage_offset, source))  # type: ignore[no-any-return]
+    return bind(view.as_strided, (input, shape, steps, start if storage_offset is None else storage_offset,
+        source))  # type: ignore[no-any-return]
 
 
 # ----- writing a part, out of place
@@ -288,7 +315,8 @@ def as_strided_scatter(
     source = (input._a.shape, tuple(s // input._a.itemsize for s in input._array().strides), 0)
     if tuple(size) != src._a.shape:
         raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice size = "
+            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, "
+            f"slice size = "
             f"{list(size)}"
         )
     attrs = (tuple(size), tuple(stride), storage_offset or 0, source)
@@ -296,10 +324,13 @@ def as_strided_scatter(
 
 
 method(clone)
+method(fill_diagonal_)
+method(_reversed, "__reversed__")
 method(tril, inplace_=True)
 method(triu, inplace_=True)
 for _function in (
-    flip, fliplr, flipud, roll, rot90, repeat, tile, repeat_interleave, diagonal, diag, diagflat, diag_embed, unfold,
+    flip, fliplr, flipud, roll, rot90, repeat, tile, repeat_interleave, diagonal, diag, diagflat, diag_embed,
+    unfold,
     as_strided, as_strided_scatter,
 ):  # fmt: skip
     method(_function)

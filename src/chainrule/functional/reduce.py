@@ -201,7 +201,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Tensor | N
 
     >>> import chainrule as cr
     >>> cr.logsumexp(cr.tensor([1000.0, 1000.0]), 0)
-    tensor(1000.6931)
+    tensor(1000.6932)
     """
     tensor_argument("logsumexp", input)
     if input.dtype.category <= INT:

@@ -1,7 +1,8 @@
 """In-place changes of a tensor's sizes (unsqueeze_, t_, resize_ …) and the *_copy forms of the views.
 
-NOTE [Restructure] These change how a tensor shows its memory, not the memory. A root with living views hands its old
-form over to a hidden root, of which it becomes a view itself: the views keep the sizes they were made from.
+NOTE [Restructure] These change how a tensor shows its memory, not the memory. A root with living views hands
+its old form over to a hidden root, of which it becomes a view itself: the views keep the sizes they were made
+from.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from ..inplace import require_writable
 from ..ops.view import element_offset, owner
 from ..tensor import Tensor, new_tensor
 from .api import method, tensor_argument
+from .broadcast import _expand
 from .join import chunk, select, split, split_with_sizes, unbind
-from .movement import _expand, _view, permute, sizes, squeeze, swapaxes, swapdims, t, transpose, unsqueeze
+from .movement import _view, permute, sizes, squeeze, swapaxes, swapdims, t, transpose, unsqueeze
 from .rearrange import _diagonal, as_strided, unfold
 
 
@@ -101,12 +103,14 @@ def _alias(input: Tensor) -> Tensor:
 
 _VIEWS: dict[str, Callable[..., Any]] = {
     "alias": _alias, "as_strided": as_strided, "chunk": chunk, "diagonal": _diagonal, "expand": _expand,
-    "permute": permute, "select": select, "split": split, "split_with_sizes": split_with_sizes, "squeeze": squeeze,
+    "permute": permute, "select": select, "split": split, "split_with_sizes": split_with_sizes,
+    "squeeze": squeeze,
     "t": t, "transpose": transpose, "unbind": unbind, "unfold": unfold, "unsqueeze": unsqueeze, "view": _view,
 }  # fmt: skip
 __all__ = []
 for _name, _function in _VIEWS.items():
     globals()[_name + "_copy"] = _copy_of(_function, _name + "_copy")
     __all__.append(_name + "_copy")
-for _function in (resize_, resize_as_, set_):
-    method(_function)
+method(resize_)
+method(resize_as_)
+method(set_)

@@ -247,7 +247,7 @@ def _derivative(f: Tensor, dim: int, h: Any, edge_order: int) -> Tensor:
     if isinstance(h, Tensor) and h._a.ndim:
         if h._a.shape[0] != f._a.shape[dim]:
             raise RuntimeError(
-                "torch.gradient expected each tensor to have the same length as the corresponding dimension of the "
+                "torch.gradient expected each tensor to have the same length as the dimension of the "
                 f"input, but got {h._a.shape[0]} coordinates for {f._a.shape[dim]} samples"
             )
         widths = diff(h).reshape((-1,) + (1,) * (f._a.ndim - 1 - dim))

@@ -41,7 +41,8 @@ def _gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     x, ix = _lift(input), _lift(index)
     if not ix._a.size:
         if x._a.ndim != ix._a.ndim:
-            return Tensor._wrap(np.zeros(index._a.shape, input._a.dtype))
+            nothing = view_at(reshape(x, (x._a.size,)), (slice(0, 0),), part_op)
+            return reshape(nothing, index._a.shape)  # type: ignore[no-any-return]
         ix = cast(ix, int64)
     ops.gather.shape(Spec(x._a.shape, dtype_of(x._a)), Spec(ix._a.shape, int64), dim)
     result: Tensor = bind(ops.gather, (x, ix, dim))
@@ -58,13 +59,13 @@ def _require_index(name: str, index: Any) -> None:
         raise RuntimeError(f"{name}(): Expected dtype int64 for index")
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
+def take_along_dim(
+    input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """gather() with broadcasting of `input` against `indices`; flat when `dim` is None."""
     tensor_argument("take_along_dim", input)
     if indices._a.dtype != np.int64:
-        raise RuntimeError(
-            f"torch.take_along_dim(): dtype of indices should be Long but got {kind(indices)}"
-        )
+        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {kind(indices)}")
     if dim is None:
         result = _gather(reshape(input, (input._a.size,)), 0, reshape(indices, (indices._a.size,)))
         return result if out is None else write(out, result)
@@ -108,7 +109,8 @@ def _operands(name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> tuple[
     for d, (i, n, m) in enumerate(zip(ix._a.shape, a._a.shape, s._a.shape)):
         if (d != dim and i > n) or i > m:
             raise RuntimeError(
-                f"Expected index {list(ix._a.shape)} to be no larger than self {list(a._a.shape)} apart from dimension "
+                f"Expected index {list(ix._a.shape)} to be no larger than self {list(a._a.shape)} apart "
+                f"from dimension "
                 f"{dim} and to be no larger size than src {list(s._a.shape)}"
             )
     if s._a.shape != ix._a.shape:
@@ -126,7 +128,8 @@ def _bound(op: Op, name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> T
         for d, (i, n) in enumerate(zip(ix._a.shape, a._a.shape)):
             if d != dim and i > n:
                 raise RuntimeError(
-                    f"Expected index {list(ix._a.shape)} to be no larger than self {list(a._a.shape)} apart from "
+                    f"Expected index {list(ix._a.shape)} to be no larger than self {list(a._a.shape)} apart "
+                    f"from "
                     f"dimension {dim}"
                 )
     result: Tensor = bind(op, (a, ix, s, dim))
@@ -143,7 +146,8 @@ def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """`input` with the elements of `src` (or one number) written where `index` says: y[index[i][j]][j] = src[i][j].
+    """`input` with the elements of `src` (or one number) written where `index` says: y[index[i][j]][j] =
+    src[i][j].
 
     `reduce="add"` or "multiply" combines instead of replacing.
     """
@@ -203,7 +207,12 @@ def _reduced(a: Tensor, dim: int, ix: Tensor, s: Tensor, reduce: str, include_se
     if not include_self:
         a = bind(ops.scatter, (a, ix, _start(a._a, reduce), dim))
     if reduce != "mean":
-        op = {"sum": ops.scatter_add, "prod": ops.scatter_prod, "amax": ops.scatter_amax, "amin": ops.scatter_amin}[reduce]
+        op = {
+            "sum": ops.scatter_add,
+            "prod": ops.scatter_prod,
+            "amax": ops.scatter_amax,
+            "amin": ops.scatter_amin,
+        }[reduce]
         return bind(op, (a, ix, s, dim))  # type: ignore[no-any-return]
     total = bind(ops.scatter_add, (a, ix, s, dim))
     count = np.ones(a._a.shape, a._a.dtype)
@@ -219,16 +228,18 @@ def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """`input` with its slices at `index` along `dim` combined with those of `source` by prod, mean, amax or amin."""
+    """`input` with its slices at `index` along `dim` combined with those of `source` by prod, mean, amax or
+    amin.
+    """
     tensor_argument("index_reduce", input)
     if reduce not in _REDUCE - {"sum"}:
-        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+        raise RuntimeError(
+            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
+        )
     dim = wrap_dim(dim, input._a.ndim)
     ix = vector_index("index_reduce", index)
     s = _source("index_reduce", input, dim, ix, source)
-    spread = Tensor._wrap(
-        np.broadcast_to(ix._a.reshape((-1,) + (1,) * (s._a.ndim - 1 - dim)), s._a.shape)
-    )
+    spread = Tensor._wrap(np.broadcast_to(ix._a.reshape((-1,) + (1,) * (s._a.ndim - 1 - dim)), s._a.shape))
     if not spread._a.size:
         result = bind(_clone(), (input,))
     else:

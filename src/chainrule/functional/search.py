@@ -13,7 +13,8 @@ from .index import kind
 
 
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
-    """The positions of the elements that are not 0: one row each, or with `as_tuple` one index tensor per dimension.
+    """The positions of the elements that are not 0: one row each, or with `as_tuple` one index tensor per
+    dimension.
 
     >>> import chainrule as cr
     >>> cr.nonzero(cr.tensor([0, 3, 0, 5]))
@@ -33,7 +34,8 @@ def argwhere(input: Tensor) -> Tensor:
 
 
 def searchsorted(
-    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None,
+    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
+        side: str | None = None,
     sorter: Tensor | None = None, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Where each value of `input` would be inserted into the sorted last dimension, to keep it sorted.
@@ -44,19 +46,25 @@ def searchsorted(
     if side not in (None, "left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
-        raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True")
+        raise RuntimeError(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while right "
+            "was True"
+        )
     s = np.asarray(sorted_sequence._a)
     scalar = not isinstance(input, Tensor)
     v = np.asarray(input) if scalar else np.asarray(input._a)
     if not scalar and v.dtype != s.dtype:
         raise RuntimeError(
-            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary "
+            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got "
+            "boundary "
             f"tensor dtype {kind(sorted_sequence)} and input value tensor dtype {kind(input)}"
         )
     if s.ndim != 1 and (s.ndim != v.ndim or s.shape[:-1] != v.shape[:-1]):
         raise RuntimeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-            f"tensor and input value tensor must match, but we got boundaries tensor {list(s.shape)} and input value "
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
+            "boundaries "
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(s.shape)} and "
+            f"input value "
             f"tensor {list(v.shape)}"
         )
     if sorter is not None:
@@ -74,7 +82,9 @@ def _check_sorter(sorter: Tensor, s: Any) -> None:
             f"{list(s.shape)} and got sorter tensor {list(sorter._a.shape)}"
         )
     if sorter._a.dtype != np.int64:
-        raise RuntimeError(f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {kind(sorter)}")
+        raise RuntimeError(
+            f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {kind(sorter)}"
+        )
     if sorter._a.size and (sorter._a.min() < 0 or sorter._a.max() >= s.shape[-1]):
         raise RuntimeError("torch.searchsorted(): sorter index out of range")
 
@@ -94,12 +104,19 @@ def bucketize(
     """The index of the bucket between the sorted 1-D `boundaries` that each value falls in."""
     tensor_argument("bucketize", boundaries, 2, "boundaries")
     if boundaries._a.ndim != 1:
-        raise RuntimeError(f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries._a.ndim})")
+        raise RuntimeError(
+            f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries._a.ndim})"
+        )
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
 
 
 def isin(
-    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False, out: Tensor | None = None
+    elements: Any,
+    test_elements: Any,
+    *,
+    assume_unique: bool = False,
+    invert: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Whether each element is one of `test_elements`."""
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
@@ -127,7 +144,8 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 zeros with a 1 at each class index, in a new last dimension of `num_classes` (-1: largest index + 1).
+    """int64 zeros with a 1 at each class index, in a new last dimension of `num_classes` (-1: largest index
+    + 1).
 
     >>> import chainrule as cr
     >>> cr.nn.functional.one_hot(cr.tensor([0, 2]))

@@ -13,10 +13,10 @@ from ..tensor import Tensor
 from ..types import COMPLEX, FLOAT, bool_, uint8
 from .api import binary_function, method, tensor_argument, write
 
-maximum = binary_function(ops.maximum, in_place=False, numbers=False)
-minimum = binary_function(ops.minimum, in_place=False, numbers=False)
-fmax = binary_function(ops.fmax, in_place=False, numbers=False)
-fmin = binary_function(ops.fmin, in_place=False, numbers=False)
+maximum = binary_function(ops.maximum, in_place=False, numbers="none")
+minimum = binary_function(ops.minimum, in_place=False, numbers="none")
+fmax = binary_function(ops.fmax, in_place=False, numbers="none")
+fmin = binary_function(ops.fmin, in_place=False, numbers="none")
 _at_least = binary_function(ops.clamp_min)
 _at_most = binary_function(ops.clamp_max)
 

@@ -26,12 +26,11 @@ def require_matrix(name: str, x: Tensor, argument: str = "A", *, square: bool = 
         raise RuntimeError(f"{name}: The input tensor {argument} must have at least 2 dimensions.")
     if square and a.shape[-1] != a.shape[-2]:
         raise RuntimeError(
-            f"{name}: {argument} must be batches of square matrices, but they are {a.shape[-2]} by {a.shape[-1]} matrices"
+            f"{name}: {argument} must be batches of square matrices, but they are {a.shape[-2]} by "
+            f"{a.shape[-1]} matrices"
         )
     if FROM_NUMPY[a.dtype].category < FLOAT:
-        raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {kind(x)}"
-        )
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {kind(x)}")
     if a.dtype.itemsize == 2:
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {kind(x)}")
 
@@ -40,7 +39,8 @@ def same_kind(name: str, a: Tensor, b: Tensor) -> None:
     """Refuse operands of different dtypes."""
     if a._a.dtype != b._a.dtype:
         raise RuntimeError(
-            f"{name}: Expected A and B to have the same dtype, but found A of type {kind(a)} and B of type {kind(b)} instead"
+            f"{name}: Expected A and B to have the same dtype, but found A of type {kind(a)} and B of type "
+            f"{kind(b)} instead"
         )
 
 
@@ -96,7 +96,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
     vector = _is_vector(A, B)
     if vector and not left:
         raise RuntimeError(
-            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this case "
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In "
+            "this case "
             "linalg.solve is equivalent to B / A.squeeze(-1)"
         )
     b = reshape(B, (*B._a.shape, 1)) if vector else B
@@ -113,7 +114,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
 def _solvable(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     if a[-1] != b[-2]:
         raise RuntimeError(
-            f"linalg.solve: Incompatible shapes of A and B for the equation AX = B ({a[-2]}x{a[-1]} and {b[-2]}x{b[-1]})"
+            f"linalg.solve: Incompatible shapes of A and B for the equation AX = B ({a[-2]}x{a[-1]} and "
+            f"{b[-2]}x{b[-1]})"
         )
     broadcast_shapes(a[:-2], b[:-2])
 
@@ -130,7 +132,13 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
 
 
 def solve_triangular(
-    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False, out: Tensor | None = None
+    A: Tensor,
+    B: Tensor,
+    *,
+    upper: bool,
+    left: bool = True,
+    unitriangular: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """X with A X = B (or X A = B) for triangular A; the other triangle is not read."""
     require_matrix("linalg.solve_triangular", A, square=True)
@@ -139,7 +147,8 @@ def solve_triangular(
         raise RuntimeError("linalg.solve_triangular: The input tensor B must have at least 2 dimensions.")
     if A._a.dtype != B._a.dtype:
         raise RuntimeError(
-            f"linalg.solve_triangular: Expected A and B to have the same dtype, but found A of type {kind(A)} and B of "
+            f"linalg.solve_triangular: Expected A and B to have the same dtype, but found A of type "
+            f"{kind(A)} and B of "
             f"type {kind(B)} instead"
         )
     inner = B._a.shape[-2 if left else -1]
@@ -147,7 +156,8 @@ def solve_triangular(
         n = A._a.shape[-1]
         equation = "AX = B" if left else "XA = B"
         raise RuntimeError(
-            f"linalg.solve_triangular: Incompatible shapes of A and B for the equation {equation} ({n}x{n} and "
+            f"linalg.solve_triangular: Incompatible shapes of A and B for the equation {equation} ({n}x{n} "
+            f"and "
             f"{B._a.shape[-2]}x{B._a.shape[-1]})"
         )
     if left:
@@ -174,11 +184,13 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False, *, out: Tensor
 def _same_systems(b: Tensor, a: Tensor) -> None:
     if a._a.shape[-1] != a._a.shape[-2]:
         raise RuntimeError(
-            f"cholesky_solve: A must be batches of square matrices, but they are {a._a.shape[-2]} by {a._a.shape[-1]} matrices"
+            f"cholesky_solve: A must be batches of square matrices, but they are {a._a.shape[-2]} by "
+            f"{a._a.shape[-1]} matrices"
         )
     if b._a.shape[-2] != a._a.shape[-1]:
         raise RuntimeError(
-            f"cholesky_solve: Incompatible matrix sizes for cholesky_solve: each A matrix is {a._a.shape[-1]} by "
+            f"cholesky_solve: Incompatible matrix sizes for cholesky_solve: each A matrix is "
+            f"{a._a.shape[-1]} by "
             f"{a._a.shape[-1]} but each b matrix is {b._a.shape[-2]} by {b._a.shape[-1]}"
         )
 
@@ -191,7 +203,13 @@ def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = Non
 
 
 def triangular_solve(
-    b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out: Any = None
+    b: Tensor,
+    A: Tensor,
+    upper: bool = True,
+    transpose: bool = False,
+    unitriangular: bool = False,
+    *,
+    out: Any = None,
 ) -> Any:
     """The solution of a triangular system, and A: the older form of linalg.solve_triangular."""
     a, up = (adjoint(A), not upper) if transpose else (A, upper)
@@ -221,14 +239,20 @@ def logdet(input: Tensor) -> Tensor:
     """ln det A; nan where the determinant is negative."""
     require_matrix("logdet", input, square=True)
     sign, log = bind(ops.slogdet, (input,))
-    return (sign + log * 0).log() + log if FROM_NUMPY[sign._a.dtype].category > FLOAT else log.masked_fill(sign < 0, float("nan"))  # type: ignore[no-any-return]
+    return (
+        (sign + log * 0).log() + log
+        if FROM_NUMPY[sign._a.dtype].category > FLOAT
+        else log.masked_fill(sign < 0, float("nan"))
+    )  # type: ignore[no-any-return]
 
 
 # ----- LU
 
 
 def lu_factor(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
-    """The compact LU factorisation with partial pivoting: both triangles in one matrix, and the row swaps (from 1)."""
+    """The compact LU factorisation with partial pivoting: both triangles in one matrix, and the row swaps
+    (from 1).
+    """
     require_matrix("linalg.lu_factor", A)
     _require_pivot(pivot)
     LU, pivots = bind(factor.lu_factor, (A,))
@@ -258,7 +282,12 @@ def lu(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
 
 
 def lu_unpack(
-    LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True, *, out: Any = None
+    LU_data: Tensor,
+    LU_pivots: Tensor,
+    unpack_data: bool = True,
+    unpack_pivots: bool = True,
+    *,
+    out: Any = None,
 ) -> Any:
     """P, L and U from the compact form; empty tensors for what was not asked for."""
     tensor_argument("lu_unpack", LU_data, 1, "LU_data")
@@ -283,13 +312,20 @@ def lu_unpack(
 
 
 def linalg_lu_solve(
-    LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False, out: Tensor | None = None
+    LU: Tensor,
+    pivots: Tensor,
+    B: Tensor,
+    *,
+    left: bool = True,
+    adjoint: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """X with A X = B (X A = B, or Aᴴ for `adjoint`), from linalg.lu_factor(A)."""
     require_matrix("linalg.lu_solve", LU, "LU", square=True)
     if LU._a.dtype != B._a.dtype:
         raise RuntimeError(
-            f"linalg.lu_solve: Expected LU and B to have the same dtype, but found LU of type {kind(LU)} and B of type "
+            f"linalg.lu_solve: Expected LU and B to have the same dtype, but found LU of type {kind(LU)} "
+            f"and B of type "
             f"{kind(B)} instead"
         )
     if pivots._a.dtype != int32.np:
@@ -297,7 +333,8 @@ def linalg_lu_solve(
     if LU._a.shape[-1] != B._a.shape[-2 if left else -1]:
         raise RuntimeError(
             "linalg.lu_solve: Incompatible shapes of A and B for the equation "
-            f"{'AX = B' if left else 'XA = B'} ({LU._a.shape[-2]}x{LU._a.shape[-1]} and {B._a.shape[-2]}x{B._a.shape[-1]})"
+            f"{'AX = B' if left else 'XA = B'} ({LU._a.shape[-2]}x{LU._a.shape[-1]} and "
+            f"{B._a.shape[-2]}x{B._a.shape[-1]})"
         )
     if not left:
         flipped = linalg_lu_solve(LU, pivots, B.mH, left=True, adjoint=not adjoint)

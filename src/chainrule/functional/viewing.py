@@ -1,4 +1,4 @@
-"""The short path from a record that makes a view to the view: what bind() and link_view() do, with nothing left to decide."""
+"""The short path of view operations: what bind() and link_view() do, with nothing left to decide."""
 
 from __future__ import annotations
 

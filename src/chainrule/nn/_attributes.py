@@ -158,7 +158,7 @@ class AttributeMethods:
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make `tensor` part of the state but not trained, such as a running mean; see state_dict() for `persistent`."""
+        """Make `tensor` part of the state but not trained; state_dict() has it if it is `persistent`."""
         self._check_name("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(

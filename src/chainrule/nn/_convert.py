@@ -25,7 +25,7 @@ class ConvertMethods:
     children: Callable[[], Iterator[Any]]
 
     def _apply(self: M, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> M:
-        """Replace the data of every parameter, gradient and buffer by fn of it; the Parameter objects stay."""
+        """Replace the data of every parameter, gradient and buffer by fn of it; the objects stay."""
         if recurse:
             for child in self.children():
                 child._apply(fn)

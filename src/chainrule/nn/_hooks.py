@@ -15,8 +15,8 @@ Hook = Callable[..., Any]
 Table = OrderedDict[int, Hook]
 
 __all__ = [
-    "register_module_backward_hook", "register_module_buffer_registration_hook", "register_module_forward_hook",
-    "register_module_forward_pre_hook", "register_module_full_backward_hook",
+    "register_module_backward_hook", "register_module_buffer_registration_hook",
+    "register_module_forward_hook", "register_module_forward_pre_hook", "register_module_full_backward_hook",
     "register_module_full_backward_pre_hook", "register_module_module_registration_hook",
     "register_module_parameter_registration_hook",
 ]  # fmt: skip
@@ -62,17 +62,17 @@ def _global(table: Table, hook: Hook, *others: dict[int, Any]) -> Removable:
 
 
 def register_module_buffer_registration_hook(hook: Hook) -> Removable:
-    """Call hook(module, name, buffer) whenever any module registers a buffer; a returned value replaces it."""
+    """Call hook(module, name, buffer) whenever a buffer is registered; it may return another."""
     return Removable(everywhere.registration["buffer"], hook)
 
 
 def register_module_module_registration_hook(hook: Hook) -> Removable:
-    """Call hook(module, name, submodule) whenever any module registers a submodule; a returned value replaces it."""
+    """Call hook(module, name, submodule) whenever a submodule is registered; it may return another."""
     return Removable(everywhere.registration["module"], hook)
 
 
 def register_module_parameter_registration_hook(hook: Hook) -> Removable:
-    """Call hook(module, name, param) whenever any module registers a parameter; a returned value replaces it."""
+    """Call hook(module, name, param) whenever a parameter is registered; it may return another."""
     return Removable(everywhere.registration["parameter"], hook)
 
 
@@ -84,7 +84,7 @@ def register_module_forward_pre_hook(hook: Hook) -> Removable:
 def register_module_forward_hook(
     hook: Hook, *, with_kwargs: bool = False, always_call: bool = False
 ) -> Removable:
-    """Call hook(module, args, output) after the forward of every module; a returned value replaces the output."""
+    """Call hook(module, args, output) after the forward of every module; it may return a new output."""
     handle = _global(everywhere.forward, hook, everywhere.forward_with_kwargs, everywhere.forward_always)
     if with_kwargs:
         everywhere.forward_with_kwargs[handle.id] = True
@@ -114,7 +114,7 @@ def register_module_full_backward_hook(hook: Hook) -> Removable:
 
 
 def register_module_full_backward_pre_hook(hook: Hook) -> Removable:
-    """Call hook(module, grad_output) before backward enters any module; a returned value replaces grad_output."""
+    """Call hook(module, grad_output) before backward enters any module; it may return a new one."""
     return _global(everywhere.backward_pre, hook)
 
 
@@ -141,7 +141,7 @@ class HookMethods:
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
     ) -> Removable:
-        """Call hook(module, args) (or hook(module, args, kwargs)) before forward; it may return new arguments."""
+        """Call hook(module, args) (with_kwargs: hook(module, args, kwargs)) before forward."""
         handle = self._hook(self._forward_pre_hooks, hook, prepend, self._forward_pre_hooks_with_kwargs)
         if with_kwargs:
             self._forward_pre_hooks_with_kwargs[handle.id] = True
@@ -152,7 +152,7 @@ class HookMethods:
     ) -> Removable:
         """Call hook(module, args, output) after forward; a returned value replaces the output.
 
-        With `with_kwargs` it is hook(module, args, kwargs, output); with `always_call` it runs even if forward raises.
+        With `with_kwargs` it is hook(module, args, kwargs, output); `always_call` runs it on errors too.
         """
         handle = self._hook(
             self._forward_hooks,
@@ -168,7 +168,7 @@ class HookMethods:
         return handle
 
     def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> Removable:
-        """Call hook(module, grad_output) before backward enters this module; it may return a new grad_output."""
+        """Call hook(module, grad_output) before backward enters this module; it may return a new one."""
         return self._hook(self._backward_pre_hooks, hook, prepend)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> Removable:

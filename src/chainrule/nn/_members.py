@@ -1,8 +1,8 @@
 """The registries of a Module: dicts of its parameters, buffers and submodules that its attributes mirror.
 
-NOTE [Mirror] Python asks `__getattr__` only after a failed search, which costs more than a small layer's arithmetic.
-So each registered member also lies in the module's `__dict__`, where `self.weight` finds it at once. `Members` keeps
-the two in step when a registry is changed directly, as `del module._parameters["weight"]` does.
+NOTE [Mirror] Python asks `__getattr__` only after a failed search, which costs more than a small layer's
+arithmetic. So each registered member also lies in the module's `__dict__`, where `self.weight` finds it at
+once. `Members` keeps the two in step when a registry is changed directly, as by `del module._parameters["weight"]`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 from ..tensor import Tensor
 
 _LEGACY = {
-    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
-    "int64": "LongTensor", "int32": "IntTensor", "int16": "ShortTensor", "int8": "CharTensor", "uint8": "ByteTensor",
-    "bool": "BoolTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor",
+    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
+    "bfloat16": "BFloat16Tensor", "int64": "LongTensor", "int32": "IntTensor", "int16": "ShortTensor",
+    "int8": "CharTensor", "uint8": "ByteTensor", "bool": "BoolTensor", "complex64": "ComplexFloatTensor",
+    "complex128": "ComplexDoubleTensor",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from ..tensor import Tensor
 from . import functional as F
 
 State = tuple[Tensor, ...]
-# (projected input of one step, state, recurrent weights) -> new state; the first entry of a state is the output
+# (projected input of one step, state, recurrent weights) -> new state, whose first entry is the output
 Cell = Callable[[Tensor, State, Sequence[Tensor | None]], State]
 
 
@@ -27,7 +27,7 @@ def relu_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> Stat
 
 
 def lstm_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
-    """c' = σ(f)·c + σ(i)·tanh(g), h' = σ(o)·tanh(c'), with [i f g o] = x + h Wᵀ + b (and h' projected, if asked)."""
+    """c' = σ(f)·c + σ(i)·tanh(g), h' = σ(o)·tanh(c'), with [i f g o] = x + h Wᵀ + b; h' may be projected."""
     h, c = state
     i, f, g, o = (x + F.linear(h, weights[0], weights[1])).chunk(4, -1)
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
@@ -57,7 +57,7 @@ def walk(
 ) -> tuple[list[Tensor], State]:
     """The outputs along `steps` (each (batch, gates·hidden)) and the last state of every sequence.
 
-    The batch may shrink from step to step, as in packed sequences: the states of finished sequences are set aside.
+    The batch may shrink from step to step, as in packed sequences: finished sequences' states are set aside.
     """
     outputs: list[Tensor] = []
     finished: list[State] = []
@@ -81,13 +81,13 @@ def walk(
 
 
 def run(
-    mode: str, input: Tensor, batch_sizes: list[int] | None, initial: State, layers: list[list[list[Tensor | None]]],
-    dropout: float,
+    mode: str, input: Tensor, batch_sizes: list[int] | None, initial: State,
+    layers: list[list[list[Tensor | None]]], dropout: float,
 ) -> tuple[Tensor, State]:  # fmt: skip
     """All layers and directions over (T, N, in), or over (sum of batch_sizes, in): output and last states.
 
-    `layers[l][d]` holds w_ih, w_hh, b_ih, b_hh, w_hr of layer l in direction d. The input's projection is one matrix
-    product for all steps; what remains per step is the recurrent one.
+    `layers[l][d]` holds w_ih, w_hh, b_ih, b_hh, w_hr of layer l in direction d. The input's projection is one
+    matrix product for all steps; what remains per step is the recurrent one.
     """
     cell = CELLS[mode][0]
     last: list[State] = []

@@ -133,7 +133,7 @@ class StateMethods:
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> _IncompatibleKeys:
-        """Copy the values of `state_dict` into this module and its children (`assign`: take its tensors themselves).
+        """Copy the values of `state_dict` into this module and its children (`assign`: take the tensors).
 
         Raises RuntimeError that lists every missing key, unexpected key and size mismatch.
         """
@@ -157,8 +157,8 @@ class StateMethods:
         return keys
 
     def _load_from_state_dict(
-        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], strict: bool, missing_keys: list[str],
-        unexpected_keys: list[str], error_msgs: list[str],
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], strict: bool,
+        missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str],
     ) -> None:  # fmt: skip
         """Load this module's own state, not its children's; what does not fit goes into the three lists."""
         given = (state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
@@ -197,7 +197,7 @@ class StateMethods:
         return Removable(self._state_dict_pre_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Any) -> Removable:
-        """Call hook(module, state_dict, prefix, local_metadata) after state_dict(); it may change the dict in place."""
+        """Call hook(module, state_dict, prefix, local_metadata) after state_dict(), to change it in place."""
         hook._from_public_api = True
         return Removable(self._state_dict_hooks, hook)
 
@@ -210,7 +210,7 @@ class StateMethods:
         return Removable(self._state_dict_hooks, hook)
 
     def register_load_state_dict_pre_hook(self, hook: Hook) -> Removable:
-        """Call hook(module, state_dict, prefix, local_metadata, strict, missing, unexpected, errors) before loading."""
+        """Call hook(module, *arguments of _load_from_state_dict) before this module loads."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(self, hook: Hook, with_module: bool = False) -> Removable:
@@ -231,7 +231,7 @@ def _load(
     errors: list[str],
 ) -> None:
     """Load a module, then its children, each with its part of the state."""
-    local = metadata.get(prefix[:-1], {})
+    local = dict(metadata.get(prefix[:-1], {}))
     if assign:
         local["assign_to_params_buffers"] = assign
     module._load_from_state_dict(state, prefix, local, True, keys.missing_keys, keys.unexpected_keys, errors)
@@ -252,8 +252,8 @@ def _take(module: Any, name: str, param: Any, key: str, value: Any, assign: bool
     """Give one parameter or buffer the loaded value; the error's text if it does not fit."""
     if not isinstance(value, Tensor):
         return (
-            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint '
-            f"but received {type(value)}"
+            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
+            f"checkpoint but received {type(value)}"
         )
     lazy = is_lazy(param)
     if not lazy:
@@ -266,20 +266,22 @@ def _take(module: Any, name: str, param: Any, key: str, value: Any, assign: bool
             )
     try:
         with no_grad():
-            if not assign:
-                param.copy_(value)
+            if assign:
+                setattr(module, name, _replacement(param, value))
             else:
-                if isinstance(param, Parameter):
-                    wanted = param.requires_grad
-                    value = (
-                        value.requires_grad_(wanted)
-                        if isinstance(value, Parameter)
-                        else Parameter(value, wanted)
-                    )
-                setattr(module, name, value)
+                param.copy_(value)
     except Exception as error:
         return (
-            f'While copying the parameter named "{key}", whose dimensions in the model are {param.size()} and whose '
-            f"dimensions in the checkpoint are {value.size()}, an exception occurred : {error.args}."
+            f'While copying the parameter named "{key}", whose dimensions in the model are {param.size()} and '
+            f"whose dimensions in the checkpoint are {value.size()}, an exception occurred : {error.args}."
         )
     return ""
+
+
+def _replacement(param: Any, value: Any) -> Any:
+    """The loaded tensor itself, as a Parameter that requires a gradient exactly if the old one did."""
+    if not isinstance(param, Parameter):
+        return value
+    if isinstance(value, Parameter):
+        return value.requires_grad_(param.requires_grad)
+    return Parameter(value, param.requires_grad)

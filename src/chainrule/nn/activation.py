@@ -111,8 +111,8 @@ class Hardtanh(_InPlace):
     """x limited to [min_val, max_val]."""
 
     def __init__(
-        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False, min_value: float | None = None,
-        max_value: float | None = None,
+        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False,
+        min_value: float | None = None, max_value: float | None = None,
     ) -> None:  # fmt: skip
         super().__init__(inplace)
         for old, new, value in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
@@ -281,7 +281,7 @@ class Softplus(Module):
 
 
 class PReLU(Module):
-    """x where x ≥ 0, else a·x with learned a: weight (num_parameters), one for all channels or one for each."""
+    """x where x ≥ 0, else a·x with learned a: weight (num_parameters), for all channels or each."""
 
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None

@@ -21,7 +21,7 @@ class _ASMoutput(NamedTuple):
 class AdaptiveLogSoftmaxWithLoss(Module):
     """log P(target | input) for many classes sorted by frequency, cheaply (Grave et al., 2017).
 
-    `cutoffs` splits the classes: those below the first lie in the head, the others in smaller and smaller tails.
+    `cutoffs` splits the classes: those below the first lie in the head, the others in ever smaller tails.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         return self._get_full_log_prob(input, self.head(input))
 
     def predict(self, input: Tensor) -> Tensor:
-        """The most probable class of each row: log_prob(input).argmax(1), with the tails only where needed."""
+        """The most probable class of each row: log_prob(input).argmax(1), tails only where needed."""
         head_output = self.head(input)
         output: Tensor = head_output.argmax(dim=1)
         rows = (output >= self.shortlist_size).nonzero().squeeze(1)

@@ -16,8 +16,8 @@ from .parameter import Parameter
 class MultiheadAttention(Module):
     """softmax(QKᵀ/√d)V in num_heads parts, with learned projections of query, key, value and output.
 
-    query (L, N, E), key (S, N, kdim), value (S, N, vdim), or (N, L, E) … with batch_first, or without N; returns
-    (output, weights). See Vaswani et al., Attention Is All You Need (2017).
+    query (L, N, E), key (S, N, kdim), value (S, N, vdim), or (N, L, E) … with batch_first, or without N;
+    returns (output, weights). See Vaswani et al., Attention Is All You Need (2017).
     """
 
     __constants__ = ["batch_first"]
@@ -30,9 +30,9 @@ class MultiheadAttention(Module):
     bias_v: Tensor | None
 
     def __init__(
-        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, add_bias_kv: bool = False,
-        add_zero_attn: bool = False, kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,
-        device: Any = None, dtype: Any = None,
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
+        add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None,
+        vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(
@@ -92,9 +92,10 @@ class MultiheadAttention(Module):
         if self.batch_first and batched:
             query, key, value = self._sequence_first(query, key, value)
         output, weights = F.multi_head_attention_forward(
-            query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight, self.in_proj_bias, self.bias_k,
-            self.bias_v, self.add_zero_attn, self.dropout, self.out_proj.weight, self.out_proj.bias,
-            training=self.training, key_padding_mask=key_padding_mask, need_weights=need_weights, attn_mask=attn_mask,
+            query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight, self.in_proj_bias,
+            self.bias_k, self.bias_v, self.add_zero_attn, self.dropout, self.out_proj.weight,
+            self.out_proj.bias, training=self.training, key_padding_mask=key_padding_mask,
+            need_weights=need_weights, attn_mask=attn_mask,
             use_separate_proj_weight=not self._qkv_same_embed_dim, q_proj_weight=self.q_proj_weight,
             k_proj_weight=self.k_proj_weight, v_proj_weight=self.v_proj_weight,
             average_attn_weights=average_attn_weights, is_causal=is_causal,
@@ -105,7 +106,7 @@ class MultiheadAttention(Module):
 
     @staticmethod
     def _sequence_first(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, L, E) as (L, N, E); tensors that are the same object stay so (one projection serves all three)."""
+        """(N, L, E) as (L, N, E); equal objects stay equal (one projection serves all three)."""
         turned: dict[int, Tensor] = {}
         for t in (query, key, value):
             if id(t) not in turned:

@@ -97,7 +97,8 @@ class _BatchNorm(_NormBase):
         running = not self.training or self.track_running_stats
         return F.batch_norm(
             input, self.running_mean if running else None, self.running_var if running else None, self.weight,
-            self.bias, self.training or (self.running_mean is None and self.running_var is None), factor, self.eps,
+            self.bias, self.training or (self.running_mean is None and self.running_var is None), factor,
+            self.eps,
         )  # fmt: skip
 
 
@@ -154,8 +155,8 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
     """A norm that takes num_features from its first input."""
 
     def __init__(
-        self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True,
-        device: Any = None, dtype: Any = None, *, bias: bool = True,
+        self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__(0, eps, momentum, False, False, device, dtype, bias=False)
         self.affine = affine

@@ -245,7 +245,7 @@ class ModuleDict(Module):
 
 
 def pairs(given: Any, function: str, sequence: str) -> list[tuple[str, Any]]:
-    """The (key, value) pairs of a mapping or an iterable of pairs, in order; PyTorch's words for anything else."""
+    """The (key, value) pairs of a mapping or an iterable of pairs; TypeError for anything else."""
     if not isinstance(given, Iterable):
         raise TypeError(
             f"{function} should be called with an iterable of key/value pairs, but got {type(given).__name__}"

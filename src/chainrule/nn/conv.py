@@ -38,16 +38,17 @@ class _ConvNd(Module):
     """What all convolutions share: the attributes, the parameters and their initialisation."""
 
     __constants__ = [
-        "stride", "padding", "dilation", "groups", "padding_mode", "output_padding", "in_channels", "out_channels",
-        "kernel_size",
+        "stride", "padding", "dilation", "groups", "padding_mode", "output_padding", "in_channels",
+        "out_channels", "kernel_size",
     ]  # fmt: skip
     weight: Tensor
     bias: Tensor | None
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: tuple[int, ...], stride: tuple[int, ...],
-        padding: str | tuple[int, ...], dilation: tuple[int, ...], transposed: bool, output_padding: tuple[int, ...],
-        groups: int, bias: bool, padding_mode: str, device: Any = None, dtype: Any = None,
+        padding: str | tuple[int, ...], dilation: tuple[int, ...], transposed: bool,
+        output_padding: tuple[int, ...], groups: int, bias: bool, padding_mode: str, device: Any = None,
+        dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.in_channels = in_channels
@@ -112,14 +113,14 @@ class _Conv(_ConvNd):
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-        dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None,
-        dtype: Any = None,
+        dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
+        device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         sizes = ntuple(self._dims)
         super().__init__(
             in_channels, out_channels, sizes(kernel_size), sizes(stride),
-            padding if isinstance(padding, str) else sizes(padding), sizes(dilation), False, sizes(0), groups, bias,
-            padding_mode, device, dtype,
+            padding if isinstance(padding, str) else sizes(padding), sizes(dilation), False, sizes(0), groups,
+            bias, padding_mode, device, dtype,
         )  # fmt: skip
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -134,14 +135,14 @@ class _Conv(_ConvNd):
 
 
 class Conv1d(_Conv):
-    """Cross-correlation of (N, C, L): weight (out_channels, in_channels/groups, kernel), bias (out_channels)."""
+    """Cross-correlation of (N, C, L): weight (out_channels, in_channels/groups, k), bias (out_channels)."""
 
     _dims = 1
     _function = staticmethod(F.conv1d)
 
 
 class Conv2d(_Conv):
-    """Cross-correlation of (N, C, H, W): weight (out_channels, in_channels/groups, kH, kW), bias (out_channels).
+    """Cross-correlation of (N, C, H, W): weight (out_channels, in_channels/groups, kH, kW).
 
     >>> import chainrule as cr
     >>> cr.nn.Conv2d(1, 20, 5, padding=2)
@@ -167,15 +168,15 @@ class _ConvTranspose(_ConvNd):
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-        output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros",
-        device: Any = None, dtype: Any = None,
+        output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
+        padding_mode: str = "zeros", device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         sizes = ntuple(self._dims)
         super().__init__(
-            in_channels, out_channels, sizes(kernel_size), sizes(stride), sizes(padding), sizes(dilation), True,
-            sizes(output_padding), groups, bias, padding_mode, device, dtype,
+            in_channels, out_channels, sizes(kernel_size), sizes(stride), sizes(padding), sizes(dilation),
+            True, sizes(output_padding), groups, bias, padding_mode, device, dtype,
         )  # fmt: skip
 
     def _output_padding_for(self, input: Tensor, output_size: Any) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Initialisation of parameters, in place and without recording; the same numbers as PyTorch from the same seed."""
+"""Initialisation of parameters, in place and without recording: PyTorch's numbers from the same seed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from ..inplace import touch
 from ..tensor import Tensor
 
 __all__ = [
-    "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal", "kaiming_normal_",
-    "kaiming_uniform", "kaiming_uniform_", "normal", "normal_", "ones_", "orthogonal", "orthogonal_", "sparse",
-    "sparse_", "trunc_normal_", "uniform", "uniform_", "xavier_normal", "xavier_normal_", "xavier_uniform",
-    "xavier_uniform_", "zeros_",
+    "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal",
+    "kaiming_normal_", "kaiming_uniform", "kaiming_uniform_", "normal", "normal_", "ones_", "orthogonal",
+    "orthogonal_", "sparse", "sparse_", "trunc_normal_", "uniform", "uniform_", "xavier_normal",
+    "xavier_normal_", "xavier_uniform", "xavier_uniform_", "zeros_",
 ]  # fmt: skip
 
 Generator = random.Generator | None
 _LINEAR = (
-    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid",
+    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+    "sigmoid",
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def _draw(sample: Any, tensor: Tensor, generator: Generator, *parameters: float)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor that keeps a layer's output variance behind `nonlinearity` (√2 for relu, √(2/(1+slope²)) for leaky_relu).
+    """The gain that keeps the variance behind `nonlinearity`: √2 for relu, √(2/(1 + param²)) for leaky_relu.
 
     Raises ValueError for a nonlinearity it does not know.
 
@@ -155,7 +156,7 @@ def eye_(tensor: Tensor) -> Tensor:
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """Fill a convolution's weight (3, 4 or 5 dimensions) so that it passes its input channels on unchanged."""
+    """Fill a convolution's weight (3, 4 or 5 dimensions) so that it passes its input on unchanged."""
     if tensor.ndim not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     shape = tensor._a.shape
@@ -171,7 +172,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator = None) -> Tensor:
-    """Fill with `gain` times a random (semi-)orthogonal matrix, the tensor seen as (size 0, all other sizes)."""
+    """Fill with `gain` times a random (semi-)orthogonal matrix of (size 0, all other sizes)."""
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     if tensor._a.size == 0:

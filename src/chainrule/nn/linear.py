@@ -68,7 +68,7 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 
 class Bilinear(Module):
-    """y = x₁ᵀ A x₂ + b for each of out_features matrices A: weight (out_features, in1_features, in2_features)."""
+    """y = x₁ᵀ A x₂ + b for each matrix A in weight (out_features, in1_features, in2_features)."""
 
     __constants__ = ["in1_features", "in2_features", "out_features"]
     weight: Tensor

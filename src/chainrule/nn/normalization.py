@@ -101,8 +101,8 @@ class RMSNorm(_Affine):
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
     def __init__(
-        self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, device: Any = None,
-        dtype: Any = None,
+        self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True,
+        device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.normalized_shape = _shape(normalized_shape)
@@ -140,7 +140,7 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(LocalResponseNorm):
-    """LocalResponseNorm of (N, C, H, W) images only; windows of even size lean the other way."""
+    """x/(k + α/size·Σ x²)^β for images (N, C, H, W), with Torch's window: the first channel never leaves it."""
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
         super().__init__(size, alpha, beta, k)
@@ -148,11 +148,12 @@ class CrossMapLRN2d(LocalResponseNorm):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.ndim}D instead.")
-        before = (self.size - 1) // 2
-        squares = F.pad(input * input, (0, 0, 0, 0, before, before))
+        reach = (self.size + 1) // 2  # the window of channel c ends before channel c + reach
+        squares: Any = input**2
         channels = input.shape[1]
-        total = squares[:, :channels]
-        for shift in range(1, 2 * before + 1):
-            total = total + squares[:, shift : shift + channels]
-        scale: Tensor = (total * (self.alpha / self.size) + self.k) ** self.beta
-        return input / scale  # type: ignore[no-any-return]
+        others = F.pad(squares[:, 1:], (0, 0, 0, 0, reach, reach - 1))
+        total = squares[:, :1]
+        for shift in range(2 * reach - 1):
+            total = total + others[:, shift : shift + channels]
+        scale: Any = (total * (self.alpha / self.size) + self.k) ** -self.beta
+        return scale * input  # type: ignore[no-any-return]

@@ -11,7 +11,8 @@ from ..tensor import Tensor
 from ..types import DType, as_dtype, default
 
 __all__ = [
-    "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "UninitializedTensorMixin", "is_lazy",
+    "Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "UninitializedTensorMixin",
+    "is_lazy",
 ]  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def _require_tensor(data: Any, what: str) -> None:
 
 
 class Parameter(Tensor, metaclass=_ParameterType):
-    """A leaf tensor that is trained: assigned to a Module it appears in `parameters()`; shares the memory of `data`.
+    """A leaf tensor to train: assigned to a Module it appears in `parameters()`; it shares `data`'s memory.
 
     >>> import chainrule as cr
     >>> cr.nn.Parameter(cr.tensor([1.0, 2.0]))
@@ -75,7 +76,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
 
 
 class Buffer(Tensor, metaclass=_BufferType):
-    """A tensor that is part of a Module's state but not trained; `persistent` says whether state_dict() has it."""
+    """A tensor that is part of a Module's state but not trained; state_dict() has it if `persistent`."""
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
         if data is None:

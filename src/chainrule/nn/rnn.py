@@ -237,10 +237,10 @@ def _without_projection(kwargs: dict[str, Any]) -> None:
 
 
 class RNN(RNNBase):
-    """h_t = tanh(x_t W_ihᵀ + b_ih + h_{t-1} W_hhᵀ + b_hh), in num_layers layers; nonlinearity="relu" for ReLU.
+    """h_t = tanh(x_t W_ihᵀ + b_ih + h_{t-1} W_hhᵀ + b_hh), in num_layers layers; or nonlinearity="relu".
 
-    Input (T, N, input_size), (N, T, input_size) with batch_first, (T, input_size) or a PackedSequence; returns
-    (outputs of all steps, h_n).
+    Input (T, N, input_size), (N, T, input_size) with batch_first, (T, input_size) or a PackedSequence;
+    returns (outputs of all steps, h_n).
     """
 
     def __init__(
@@ -282,7 +282,7 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """Gated recurrent unit: h_t = (1 - z)·n + z·h_{t-1}, n = tanh(x_t W_inᵀ + b_in + r·(h_{t-1} W_hnᵀ + b_hn)).
+    """Gated recurrent unit: h_t = (1 - z)·n + z·h_{t-1}, n = tanh(x_t Wᵀ + b + r·(h_{t-1} Uᵀ + c)).
 
     Input as for RNN; returns (outputs of all steps, h_n).
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..types import DTYPES
 from .exponential import exp, sigmoid
 from .record import MUL, elementwise
 from .select import either, where
@@ -16,9 +17,17 @@ from .trigonometric import tanh
 
 _KINK: dict[str, Any] = {"singular": "at the kinks the derivative is that of the flat side"}
 
+# NumPy converts a Python number anew at each call
+_ZERO = {d.np: np.zeros((), d.np) for d in DTYPES.values()}
+
+
+def _relu(a: Any) -> Any:
+    return np.maximum(a, _ZERO[a.dtype])
+
+
 relu = elementwise(
     "relu",
-    lambda a: np.maximum(a, 0),
+    _relu,
     lambda y, a: y != 0,
     refuses="bc",
     tex=r"\operatorname{{relu}}({0})",

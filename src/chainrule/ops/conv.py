@@ -18,12 +18,22 @@ import numpy as np
 from ..types import Shape
 from .record import MUL, Spec, structured
 from .reduce import sum
-from .windows import Ints, Pads, flat_windows, output_size, pad_spatial, scatter_flat, scatter_windows, windows
+from .windows import (
+    Ints,
+    Pads,
+    flat_windows,
+    output_size,
+    pad_spatial,
+    scatter_flat,
+    scatter_windows,
+    windows,
+)
 
 
 def _out(x: Any, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints) -> Ints:
     return tuple(
-        output_size(n, k, s, lo + hi, q) for n, k, s, (lo, hi), q in zip(x.shape[2:], kernel, stride, pads, dilation)
+        output_size(n, k, s, lo + hi, q)
+        for n, k, s, (lo, hi), q in zip(x.shape[2:], kernel, stride, pads, dilation)
     )
 
 
@@ -36,7 +46,9 @@ def _size(sizes: Ints) -> int:
 
 def _plain(kernel: Ints, stride: Ints, pads: Pads) -> bool:
     """Whether every window is one value: a 1x1 convolution needs no im2col."""
-    return all(k == 1 for k in kernel) and all(s == 1 for s in stride) and not any(lo or hi for lo, hi in pads)
+    return (
+        all(k == 1 for k in kernel) and all(s == 1 for s in stride) and not any(lo or hi for lo, hi in pads)
+    )
 
 
 def _wide(size: Ints, out: Ints, stride: Ints, pads: Pads) -> Ints:
@@ -96,7 +108,9 @@ def _column(b: Any, dims: int) -> Any:
     return b.reshape(-1, *(1,) * dims)
 
 
-def _conv_shape(x: Spec, w: Spec, b: Spec | None, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Shape:
+def _conv_shape(
+    x: Spec, w: Spec, b: Spec | None, stride: Ints, pads: Pads, dilation: Ints, groups: int
+) -> Shape:
     return (x.shape[0], w.shape[0], *_out(x, w.shape[2:], stride, pads, dilation))
 
 
@@ -108,7 +122,9 @@ def _widened(g: Any, wide: Ints) -> Any:
     return out
 
 
-def _conv_input(g: Any, w: Any, b: Any, size: Ints, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Any:
+def _conv_input(
+    g: Any, w: Any, b: Any, size: Ints, stride: Ints, pads: Pads, dilation: Ints, groups: int
+) -> Any:
     n, o = g.shape[:2]
     kernel, out = w.shape[2:], g.shape[2:]
     c = w.shape[1] * groups
@@ -206,7 +222,9 @@ def _unfold(a: Any, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints) -> A
 
 
 def _fold(a: Any, size: Ints, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints) -> Any:
-    out = tuple(output_size(n, k, s, lo + hi, q) for n, k, s, (lo, hi), q in zip(size, kernel, stride, pads, dilation))
+    out = tuple(
+        output_size(n, k, s, lo + hi, q) for n, k, s, (lo, hi), q in zip(size, kernel, stride, pads, dilation)
+    )
     blocks = a.reshape(a.shape[0], -1, *kernel, *out)
     return scatter_windows(blocks, size, out, stride, pads, dilation)
 

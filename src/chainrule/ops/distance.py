@@ -58,9 +58,11 @@ def _count(tied: Any, like: Any, dim: Dims) -> Any:
 
 vector_norm = structured(
     "vector_norm", _vector_norm, vjp=(_norm_rule,), shape=reduced_shape, tex=r"\lVert {0} \rVert",
-    grad_name="LinalgVectorNormBackward0", singular="a norm of 0 has derivative 0; ties of the largest share it equally",
+    grad_name="LinalgVectorNormBackward0",
+    singular="a norm of 0 has derivative 0; ties of the largest share it equally",
     samples=lambda rng: [
         (rng.normal(size=(2, 3)), p, dim, keep)
-        for p, dim, keep in [(2.0, (0, 1), False), (1.0, (1,), True), (3.0, (0,), False), (inf, (1,), False), (0.5, (0,), False)]
+        for p, dim, keep in [(2.0, (0, 1), False), (1.0, (1,), True), (3.0, (0,), False), (inf, (1,),
+            False), (0.5, (0,), False)]
     ],
 )  # fmt: skip

@@ -39,9 +39,16 @@ log1p = elementwise(
 
 # ----- the logistic function
 
+
+def _sigmoid(a: Any) -> Any:
+    e = np.exp(-a)
+    e += 1
+    return np.reciprocal(e)
+
+
 sigmoid = elementwise(
     "sigmoid",
-    lambda a: 1 / (1 + np.exp(-a)),
+    _sigmoid,
     lambda y, a: y * (1 - y),
     tex=r"\sigma({0})",
     lower="1 / (1 + exp(-a))",

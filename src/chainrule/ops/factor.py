@@ -79,7 +79,9 @@ def _qr_shape(a: Spec, mode: str) -> list[Shape]:
 
 
 def _qr_rule(g: Any, y: Any, a: Any, mode: str) -> Any:
-    """M = R Ḡᴿᴴ - Ḡꟴᴴ Q; Ā = (Ḡꟴ + Q copyltu(M)) R⁻ᴴ, for m >= n; wide matrices through their left square part."""
+    """M = R Ḡᴿᴴ - Ḡꟴᴴ Q; Ā = (Ḡꟴ + Q copyltu(M)) R⁻ᴴ, for m >= n; wide matrices through their left square
+    part.
+    """
     gq, gr = g
     q, r = y
     n, k = a.shape[-1], q.shape[-1]
@@ -118,7 +120,8 @@ def _wide_qr(gq: Any, gr: Any, q: Any, r: Any, k: int) -> Any:
 
 
 qr = structured(
-    "qr", _qr, outputs=2, vjp=(_qr_rule,), shape=_qr_shape, tex=r"\operatorname{{QR}}({0})", grad_name="LinalgQrBackward0",
+    "qr", _qr, outputs=2, vjp=(_qr_rule,), shape=_qr_shape, tex=r"\operatorname{{QR}}({0})",
+    grad_name="LinalgQrBackward0",
     samples=lambda rng: [(rng.normal(size=(4, 3)), "reduced"), (rng.normal(size=(2, 3)), "reduced")],
 )  # fmt: skip
 
@@ -161,9 +164,12 @@ def _swap_rows(a: Any, pivots: Any, back: bool) -> Any:
 
 
 swap_rows = structured(
-    "swap_rows", _swap_rows, nargs=2, vjp=(lambda g, y, a, pivots, back: swap_rows(g, pivots, not back), None),
-    shape=lambda a, pivots, back: (*broadcast_shapes(a.shape[:-2], pivots.shape[:-1]), *a.shape[-2:]), tex="P {0}",
-    dtype=lambda a, *_: a.dtype, samples=lambda rng: [(rng.normal(size=(3, 2)), np.array([2, 3, 3], np.int32), True)],
+    "swap_rows", _swap_rows, nargs=2, vjp=(lambda g, y, a, pivots, back: swap_rows(g, pivots, not back),
+    None),
+    shape=lambda a, pivots, back: (*broadcast_shapes(a.shape[:-2], pivots.shape[:-1]), *a.shape[-2:]),
+    tex="P {0}",
+    dtype=lambda a, *_: a.dtype, samples=lambda rng: [(rng.normal(size=(3, 2)), np.array([2, 3, 3],
+    np.int32), True)],
 )  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """Indexing: parts of a tensor by position, by mask and by index tensors, and writing such parts.
 
-NOTE [Keys] A key is what NumPy takes between the brackets, as data: ints, slices, None and Ellipsis. Where an index tensor
-stands, the key says INDEX and the tensor is an argument of the operation; several index tensors arrive stacked along a
-new first dimension, already broadcast against each other.
+NOTE [Keys] A key is what NumPy takes between the brackets, as data: ints, slices,
+    None and Ellipsis. Where an index tensor
+stands, the key says INDEX and the tensor is an argument of the operation; several index tensors
+arrive stacked
+along a new first dimension, already broadcast against each other.
 """
 
 from __future__ import annotations
@@ -92,7 +94,9 @@ def require_in_range(ix: Any, size: int) -> None:
 
 
 def _index_shape(a: Spec, ix: Spec, key: Key) -> Shape:
-    """The shape by NumPy's rule, found on a stand-in without memory; a mask's is known only with its values."""
+    """The shape by NumPy's rule, found on a stand-in without memory; a mask's is known only with its
+    values.
+    """
     shape = ix.shape if key.count(INDEX) == 1 else ix.shape[1:]
     at = np.broadcast_to(np.zeros((), np.int64), shape)
     stand_in = np.broadcast_to(np.zeros(()), tuple(max(n, 1) for n in a.shape))
@@ -100,7 +104,9 @@ def _index_shape(a: Spec, ix: Spec, key: Key) -> Shape:
 
 
 def add_at(out: Any, at: Key, v: Any) -> None:
-    """out[at] += v with repeated positions added up, in order; by flat positions, for which ufunc.at is quick."""
+    """out[at] += v with repeated positions added up, in order; by flat positions, for which ufunc.at is
+    quick.
+    """
     if out.dtype.kind not in "biufc" or out.dtype.itemsize == 2 and out.dtype.kind == "f":
         exact = out.astype(np.float32)
         add_at(exact, at, v)
@@ -110,7 +116,7 @@ def add_at(out: Any, at: Key, v: Any) -> None:
     if len(at) == 1 and first.dtype != np.bool_:
         width = out.size // max(len(out), 1)
         rows = np.where(first < 0, first + len(out), first)
-        if rows.size and not (0 <= rows.min() and rows.max() < len(out)):
+        if rows.size and (rows.min() < 0 or rows.max() >= len(out)):
             raise IndexError(f"index is out of bounds for dimension 0 with size {len(out)}")
         where = (rows[..., None] * width + np.arange(width)).reshape(first.shape + out.shape[1:])
     else:
@@ -143,10 +149,12 @@ def _index_samples(rng: Any) -> list[Any]:
 index = structured(
     "index", _index, nargs=2, vjp=(_index_rule, None), shape=_index_shape, dtype=lambda a, *_: a.dtype,
     tex="{0}_{{{1}}}", samples=_index_samples,
-    bad=[Bad(lambda: (np.zeros(3), np.array([5]), (INDEX,)), IndexError, "index 5 is out of bounds for dimension 0 with size 3")],
+    bad=[Bad(lambda: (np.zeros(3), np.array([5]), (INDEX,)), IndexError,
+    "index 5 is out of bounds for dimension 0 with size 3")],
 )  # fmt: skip
 index_select = structured(
-    "index_select", _index_select, nargs=2, vjp=(_index_rule, None), shape=_index_shape, dtype=lambda a, *_: a.dtype,
+    "index_select", _index_select, nargs=2, vjp=(_index_rule, None), shape=_index_shape, dtype=lambda a,
+    *_: a.dtype,
     tex="{0}_{{{1}}}", samples=_index_samples,
 )  # fmt: skip
 unindex = structured(
@@ -174,7 +182,8 @@ def put(out: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> None:
         raise IndexError(str(error).replace("axis", "dimension")) from None
     except ValueError:
         raise ShapeError(
-            f"shape mismatch: value tensor of shape {list(np.shape(v))} cannot be broadcast to indexing result of shape "
+            f"shape mismatch: value tensor of shape {list(np.shape(v))} cannot be broadcast to indexing "
+            f"result of shape "
             f"{list(out[at].shape)}"
         ) from None
 
@@ -208,6 +217,7 @@ masked_fill = structured(
         None,
         lambda g, y, a, mask, value: masked_fill(g, ~mask, 0),
     ),
-    shape=lambda a, mask, value: np.broadcast_shapes(a.shape, mask.shape), tex=r"{0} \text{{ with }} {2} \text{{ where }} {1}",
+    shape=lambda a, mask, value: np.broadcast_shapes(a.shape, mask.shape),
+    tex=r"{0} \text{{ with }} {2} \text{{ where }} {1}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(2, 3)) > 0, rng.normal(size=()))],
 )  # fmt: skip

@@ -16,11 +16,14 @@ def _cat_shape(xs: Sequence[Spec], dim: int, sizes: tuple[int, ...]) -> Shape:
     first = xs[0].shape
     for i, x in enumerate(xs):
         if len(x.shape) != len(first):
-            raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(x.shape)}")
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {len(first)} and {len(x.shape)}"
+            )
         for d, (n, m) in enumerate(zip(first, x.shape)):
             if d != dim and n != m:
                 raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but got size {m} for "
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but got size "
+                    f"{m} for "
                     f"tensor number {i} in the list."
                 )
     return (*first[:dim], sum(x.shape[dim] for x in xs), *first[dim + 1 :])
@@ -37,9 +40,11 @@ def _cat_rule(g: Any, y: Any, xs: Any, dim: int, sizes: tuple[int, ...]) -> list
 
 
 cat = structured(
-    "cat", lambda xs, dim, sizes: np.concatenate(xs, dim), nargs=-1, vjp=_cat_rule, shape=_cat_shape, tex="[{0}]",
+    "cat", lambda xs, dim, sizes: np.concatenate(xs, dim), nargs=-1, vjp=_cat_rule, shape=_cat_shape,
+    tex="[{0}]",
     samples=lambda rng: [([rng.normal(size=(2, n)) for n in (1, 3, 2)], 1, (1, 3, 2))],
-    bad=[Bad(lambda: ([np.zeros((2, 3)), np.zeros((3, 2))], 1, (3, 2)), RuntimeError, "Sizes of tensors must match except")],
+    bad=[Bad(lambda: ([np.zeros((2, 3)), np.zeros((3, 2))], 1, (3, 2)), RuntimeError,
+    "Sizes of tensors must match except")],
 )  # fmt: skip
 
 

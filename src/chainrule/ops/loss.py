@@ -6,6 +6,7 @@ A reduction is "none", "mean" or "sum".
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..types import Shape
 from .arithmetic import mul
 from .exponential import log, sigmoid
 from .movement import reshape
-from .nn import softmax, softmax_pull
+from .nn import peak, softmax, softmax_pull
 from .record import Bad, Op, Spec, structured
 from .reduce import sum
 from .select import where
@@ -55,7 +56,9 @@ def pointwise_loss(
 
     vjp = (
         lambda g, y, a, b, reduction, *options: share(g, a.shape, reduction) * da(a, b, *options),
-        None if db is None else lambda g, y, a, b, reduction, *options: share(g, a.shape, reduction) * db(a, b, *options),
+        None
+        if db is None
+        else lambda g, y, a, b, reduction, *options: share(g, a.shape, reduction) * db(a, b, *options),
     )
     pairs = samples or (lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(2, 3))))
     return structured(
@@ -73,7 +76,9 @@ def _squares(a: Any, b: Any, reduction: str) -> Any:
     d = a - b
     if reduction == "none":
         return d * d
-    if d.dtype.kind == "f" and d.size < 4096:  # the quickest way for small arrays; beyond, pairwise sums are more exact
+    if (
+        d.dtype.kind == "f" and d.size < 4096
+    ):  # the quickest way for small arrays; beyond, pairwise sums are more exact
         flat = d.ravel()
         total = np.dot(flat, flat)
     else:
@@ -176,33 +181,38 @@ def class_weights(target: Any, weight: Any, ignore_index: int, reduction: str, d
     return w
 
 
-def _check_targets(target: Any, classes: int, ignore_index: int) -> None:
+def _all_valid(target: Any, classes: int, ignore_index: int) -> bool:
+    """Whether every target is a class that counts; refuses targets that are neither a class nor ignored."""
     if not target.size:
-        return
-    low, high = np.minimum.reduce(target, axis=None), np.maximum.reduce(target, axis=None)
-    if low >= 0 and high < classes:
-        return
-    for t in (int(low), int(high)):
-        if (t < 0 or t >= classes) and t != ignore_index:
-            raise IndexError(f"Target {t} is out of bounds.")
+        return True
+    if target.dtype == np.int64:  # a negative one is huge as an unsigned number: one pass checks both ends
+        if np.maximum.reduce(target.view(np.uint64), axis=None) < classes:
+            return ignore_index < 0 or ignore_index not in target
     wrong = target[((target < 0) | (target >= classes)) & (target != ignore_index)]
     if wrong.size:
         raise IndexError(f"Target {int(wrong.flat[0])} is out of bounds.")
+    return ignore_index not in target
+
+
+@lru_cache(64)
+def _row_starts(rows: int, classes: int) -> Any:
+    starts = np.arange(0, rows * classes, classes)
+    starts.flags.writeable = False
+    return starts
 
 
 def _at(target: Any, classes: int) -> Any:
     """Flat places of each target's class in (N, C, L)."""
     n = target.shape[0]
     if target.ndim == 1:
-        return target + np.arange(0, n * classes, classes)
+        return target + _row_starts(n, classes) if classes else target
     length = target.shape[1]
     return target * length + np.arange(length) + (np.arange(n) * (classes * length))[:, None]
 
 
 def _nll(logp: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
     classes = logp.shape[1]
-    _check_targets(target, classes, ignore_index)
-    if weight is None and reduction != "none" and not (ignore_index >= 0 or (target < 0).any()):
+    if _all_valid(target, classes, ignore_index) and weight is None and reduction != "none":
         total = -np.add.reduce(logp.reshape(-1)[_at(target, classes)], axis=None)
         return total if reduction == "sum" else total / logp.dtype.type(target.size or np.nan)
     place = _at(np.where(target == ignore_index, 0, target), classes)
@@ -255,11 +265,10 @@ nll_place = structured(
 
 def _cross_entropy(x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
     """Σ w·(ln Σ eˣ − x at the target), shifted by the largest x of each row."""
-    shifted = x - np.maximum.reduce(x, axis=1, keepdims=True)
+    shifted = x - peak(x, 1)
     log_total = np.log(np.add.reduce(np.exp(shifted), axis=1))
     classes = x.shape[1]
-    _check_targets(target, classes, ignore_index)
-    if weight is None and reduction == "mean" and ignore_index < 0 and ignore_index not in target:
+    if _all_valid(target, classes, ignore_index) and weight is None and reduction == "mean":
         log_total -= shifted.reshape(-1)[_at(target, classes)]
         return np.add.reduce(log_total, axis=None) / x.dtype.type(target.size or np.nan)
     w = class_weights(target, weight, ignore_index, reduction, x.dtype)
@@ -270,7 +279,7 @@ def _cross_entropy(x: Any, target: Any, weight: Any, reduction: str, ignore_inde
 
 def _cross_entropy_pull(g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
     p = softmax.forward(x, 1)
-    if weight is None and reduction == "mean" and ignore_index < 0 and ignore_index not in target:
+    if weight is None and reduction == "mean" and _all_valid(target, x.shape[1], ignore_index):
         p.reshape(-1)[_at(target, x.shape[1])] -= 1
         p *= g / p.dtype.type(target.size)
         return p
@@ -293,13 +302,19 @@ cross_entropy = structured(
 )  # fmt: skip
 
 
-def _pull_x(u: Any, y: Any, g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+def _pull_x(
+    u: Any, y: Any, g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int
+) -> Any:
     """The softmax Jacobian, weighted as the terms of the loss are."""
     w = term_weights(target, weight, reduction, ignore_index, x.dtype)
-    return softmax_pull(u * mul(w, g) if reduction != "none" else u * w * reshape(g, w.shape), softmax(x, 1), 1)
+    return softmax_pull(
+        u * mul(w, g) if reduction != "none" else u * w * reshape(g, w.shape), softmax(x, 1), 1
+    )
 
 
-def _pull_g(u: Any, y: Any, g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+def _pull_g(
+    u: Any, y: Any, g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int
+) -> Any:
     p = softmax(x, 1)
     w = term_weights(target, weight, reduction, ignore_index, x.dtype)
     along = sum(u * p * w, (1,), False)

@@ -27,7 +27,8 @@ to = structured(
 )  # fmt: skip
 
 detach = structured(
-    "detach", lambda a: a[...] if isinstance(a, np.ndarray) else a, view=True, shape=lambda a: a.shape, tex="{0}",
+    "detach", lambda a: a[...] if isinstance(a, np.ndarray) else a, view=True, shape=lambda a: a.shape,
+    tex="{0}",
     samples=lambda rng: [(rng.normal(size=(2, 3)),)], nondiff="it is the request for no gradient",
 )  # fmt: skip
 
@@ -48,7 +49,8 @@ def _sum_to(a: Any, shape: Shape) -> Any:
 sum_to = structured(
     "sum_to", _sum_to, vjp=(lambda g, y, a, shape: expand(g, a.shape),), shape=lambda a, shape: shape,
     tex=r"\sum {0}", grad_name="SumBackward1",
-    samples=lambda rng: [(rng.normal(size=(2, 3)), (3,)), (rng.normal(size=(2, 3)), (2, 1)), (rng.normal(size=(4,)), ())],
+    samples=lambda rng: [(rng.normal(size=(2, 3)), (3,)), (rng.normal(size=(2, 3)), (2, 1)),
+    (rng.normal(size=(4,)), ())],
 )  # fmt: skip
 
 
@@ -61,8 +63,10 @@ def _expand_shape(a: Spec, shape: Shape) -> Shape:
     for i, (have, want) in enumerate(zip(reversed(a.shape), reversed(shape))):
         if have not in (1, want):
             raise RuntimeError(
-                f"The expanded size of the tensor ({want}) must match the existing size ({have}) at non-singleton "
-                f"dimension {len(shape) - 1 - i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(a.shape)}"
+                f"The expanded size of the tensor ({want}) must match the existing size ({have}) at "
+                f"non-singleton "
+                f"dimension {len(shape) - 1 - i}.  Target sizes: {list(shape)}.  Tensor sizes: "
+                f"{list(a.shape)}"
             )
     return tuple(shape)
 
@@ -84,7 +88,8 @@ def _expand(a: Any, shape: Shape) -> Any:
 
 
 expand = structured(
-    "expand", _expand, vjp=(lambda g, y, a, shape: sum_to(g, a.shape),), shape=_expand_shape, view=True, tex="{0}",
+    "expand", _expand, vjp=(lambda g, y, a, shape: sum_to(g, a.shape),), shape=_expand_shape, view=True,
+    tex="{0}",
     samples=lambda rng: [(rng.normal(size=(3,)), (2, 3)), (rng.normal(size=(2, 1)), (2, 4))],
     bad=[Bad(lambda: (np.zeros((2, 3)), (2, 4)), RuntimeError, "must match the existing size (3)")],
 )  # fmt: skip
@@ -101,7 +106,8 @@ def _reshape_shape(a: Spec, shape: Shape) -> Shape:
         if known == 0 or size % known:
             if known == 0 and size == 0:
                 raise RuntimeError(
-                    f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
+                    f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified "
+                    f"dimension "
                     "size -1 can be any value and is ambiguous"
                 )
             raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
@@ -115,7 +121,8 @@ reshape = structured(
     "reshape", lambda a, shape: a.reshape(shape), vjp=(lambda g, y, a, shape: reshape(g, a.shape),),
     shape=_reshape_shape, view=True, tex="{0}", grad_name="ViewBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 6)), (3, 4)), (rng.normal(size=(2, 3)), (-1,))],
-    bad=[Bad(lambda: (np.zeros((2, 3)), (4, 2)), RuntimeError, "shape '[4, 2]' is invalid for input of size 6")],
+    bad=[Bad(lambda: (np.zeros((2, 3)), (4, 2)), RuntimeError,
+    "shape '[4, 2]' is invalid for input of size 6")],
 )  # fmt: skip
 
 unsafe_view = structured(
@@ -142,14 +149,16 @@ def _stack_shape(xs: Sequence[Spec], dim: int) -> Shape:
     for i, x in enumerate(xs):
         if x.shape != first:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at "
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
+                f"{list(x.shape)} at "
                 f"entry {i}"
             )
     return (*first[:dim], len(xs), *first[dim:])
 
 
 stack = structured(
-    "stack", lambda xs, dim: np.stack(xs, dim), nargs=-1, vjp=lambda g, y, xs, dim: unbind(g, dim), shape=_stack_shape,
+    "stack", lambda xs, dim: np.stack(xs, dim), nargs=-1, vjp=lambda g, y, xs, dim: unbind(g, dim),
+    shape=_stack_shape,
     tex=r"[{0}]", samples=lambda rng: [([rng.normal(size=(2, 3)) for _ in range(3)], 1)],
 )  # fmt: skip
 
@@ -186,7 +195,8 @@ def _embed(a: Any, shape: Shape, chain: Any) -> Any:
 
 
 embed = structured(
-    "embed", _embed, vjp=(lambda g, y, a, shape, chain: replay(g, chain),), shape=lambda a, shape, chain: shape,
+    "embed", _embed, vjp=(lambda g, y, a, shape, chain: replay(g, chain),), shape=lambda a, shape,
+    chain: shape,
     tex=r"{0} \text{{ among zeros}}", grad_name="SliceBackward0",
     samples=lambda rng: [(rng.normal(size=(4, 3)), (3, 4), ((permute, ((1, 0),)),))],
 )  # fmt: skip
@@ -194,7 +204,8 @@ embed = structured(
 
 view_scatter = structured(
     "view_scatter", _view_scatter, nargs=2, shape=lambda a, b, chain: a.shape,
-    vjp=(lambda g, y, a, b, chain: view_scatter(g, replay(g, chain) * 0, chain), lambda g, y, a, b, chain: replay(g, chain)),
+    vjp=(lambda g, y, a, b, chain: view_scatter(g, replay(g, chain) * 0, chain), lambda g, y, a, b,
+    chain: replay(g, chain)),
     tex=r"{0} \text{{ with a part replaced by }} {1}", grad_name="CopySlices",
     samples=lambda rng: [(rng.normal(size=(3, 4)), rng.normal(size=(4, 3)), ((permute, ((1, 0),)),))],
 )  # fmt: skip

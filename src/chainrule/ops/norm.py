@@ -47,30 +47,41 @@ def _normalize(x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> 
     return [y, mean, rstd]
 
 
-def _normalize_input(g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> Any:
-    """r·(u − mean(u) − x̂·mean(u·x̂)) with u = g·w, and the shares of the cotangents of the mean and of r = 1/σ."""
-    n = _count(x.shape, dims)
-    mean, r = y[1], y[2]
-    u = g[0] if w is None else g[0] * _broadcastable(w, x.ndim, dims, channel)
-    hat = (x - mean) * r
-    along = sum(u * hat, dims, True) + g[2] * r
-    level = sum(u, dims, True) - g[1] / r
-    return (u - (level + hat * along) / n) * r
+def _layer_pull(
+    g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float, *, needs: Any
+) -> list[Any]:
+    """r·(u − mean(u) − x̂·mean(u·x̂)) with u = g·w for x; g·x̂ for w; g for b."""
+    hat = (x - y[1]) * y[2]
+    dx = dw = None
+    if needs[0]:
+        u = g[0] if w is None else g[0] * w
+        dx = _centred(g, y, u, hat, sum(u, dims, True), sum(u * hat, dims, True), _count(x.shape, dims))
+    if needs[1]:
+        dw = sum(g[0] * hat, tuple(range(x.ndim - len(dims))), False)
+    return [dx, dw, g[0]]
 
 
-def _normalize_weight(g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> Any:
-    return _gather(g[0] * ((x - y[1]) * y[2]), w.shape, channel)
+def _batch_pull(
+    g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float, *, needs: Any
+) -> list[Any]:
+    """As layer norm's; the weight is constant within a group, so that its sums are those of x's share as well."""
+    hat = (x - y[1]) * y[2]
+    level, along = sum(g[0], dims, True), sum(g[0] * hat, dims, True)
+    flat = (-1,)
+    dw = reshape(along, flat) if needs[1] else None
+    db = reshape(level, flat) if needs[2] else None
+    if not needs[0]:
+        return [None, dw, db]
+    if w is None:
+        return [_centred(g, y, g[0], hat, level, along, _count(x.shape, dims)), dw, db]
+    tall = _broadcastable(w, x.ndim, dims, channel)
+    return [_centred(g, y, g[0] * tall, hat, level * tall, along * tall, _count(x.shape, dims)), dw, db]
 
 
-def _normalize_bias(g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> Any:
-    return g[0] if channel < 0 else _gather(g[0], None, channel)
-
-
-def _gather(g: Any, shape: Any, channel: int) -> Any:
-    """Summed over everything but the channel (batch norm), or left for the engine to sum (layer norm)."""
-    if channel < 0:
-        return sum(g, tuple(range(g.ndim - len(shape))), False)
-    return sum(g, tuple(i for i in range(g.ndim) if i != channel), False)
+def _centred(g: Any, y: Any, u: Any, hat: Any, level: Any, along: Any, n: int) -> Any:
+    """The cotangent of x from u's, the sums of u and u·x̂, and the cotangents of the mean and of r = 1/σ."""
+    r = y[2]
+    return (u - ((level - g[1] / r) / n + hat * ((along + g[2] * r) / n))) * r
 
 
 def _shapes(x: Spec, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> list[Shape]:
@@ -78,10 +89,8 @@ def _shapes(x: Spec, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> li
     return [x.shape, small, small]
 
 
-_RULES = (_normalize_input, _normalize_weight, _normalize_bias)
-
 layer_norm = structured(
-    "layer_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_RULES, grad_name="NativeLayerNormBackward0",
+    "layer_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_layer_pull, grad_name="NativeLayerNormBackward0",
     tex=r"\frac{{{0} - \mu}}{{\sqrt{{\sigma^2 + \varepsilon}}}} \odot {1} + {2}",
     samples=lambda rng: [
         (rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), (1, 2), -1, 1e-5),
@@ -90,7 +99,7 @@ layer_norm = structured(
 )  # fmt: skip
 
 batch_norm = structured(
-    "batch_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_RULES, grad_name="NativeBatchNormBackward0",
+    "batch_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_batch_pull, grad_name="NativeBatchNormBackward0",
     tex=r"\frac{{{0} - \mu}}{{\sqrt{{\sigma^2 + \varepsilon}}}} \odot {1} + {2}",
     samples=lambda rng: [
         (rng.normal(size=(4, 3, 2)), rng.normal(size=3), rng.normal(size=3), (0, 2), 1, 1e-5),

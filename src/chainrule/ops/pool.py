@@ -12,7 +12,9 @@ from .resample import adaptive_bounds
 from .windows import Ints, offsets, output_size, pad_spatial
 
 
-def pooled_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> Ints:
+def pooled_size(
+    size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> Ints:
     """The number of windows per dimension; with ceil_mode none starts beyond the input and its left padding."""
     out = []
     for n, k, s, p, q in zip(size, kernel, stride, padding, dilation):
@@ -27,7 +29,9 @@ def _lowest(dtype: Any) -> Any:
     return False if dtype.kind == "b" else -np.inf
 
 
-def _max_pool(a: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> list[Any]:
+def _max_pool(
+    a: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> list[Any]:
     d = len(kernel)
     size = a.shape[a.ndim - d :]
     out = pooled_size(size, kernel, stride, padding, dilation, ceil_mode)
@@ -68,7 +72,9 @@ def _count(sizes: Any) -> int:
     return n
 
 
-def _max_pool_shape(a: Spec, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> list[Shape]:
+def _max_pool_shape(
+    a: Spec, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> list[Shape]:
     lead = a.ndim - len(kernel)
     shape = (*a.shape[:lead], *pooled_size(a.shape[lead:], kernel, stride, padding, dilation, ceil_mode))
     return [shape, shape]
@@ -79,8 +85,12 @@ def _place(a: Any, index: Any, size: Ints) -> Any:
     d = len(size)
     lead, block = a.shape[: a.ndim - d], _count(size)
     rows = _count(lead)
-    flat = index.reshape(rows, -1) + (np.arange(rows) * block)[:, None]
-    out = np.bincount(flat.ravel(), a.ravel(), rows * block) if a.dtype.kind != "c" else _add_at(flat, a, rows * block)
+    flat = index.reshape(rows, _count(index.shape[a.ndim - d :])) + (np.arange(rows) * block)[:, None]
+    out = (
+        np.bincount(flat.ravel(), a.ravel(), rows * block)
+        if a.dtype.kind != "c"
+        else _add_at(flat, a, rows * block)
+    )
     return out.astype(a.dtype, copy=False).reshape(*lead, *size)
 
 
@@ -94,7 +104,9 @@ def _pick(a: Any, index: Any, dims: int) -> Any:
     lead = a.shape[: a.ndim - dims]
     rows = _count(lead)
     flat = a.reshape(rows, _count(a.shape[a.ndim - dims :]))
-    return np.take_along_axis(flat, index.reshape(rows, _count(index.shape[a.ndim - dims :])), 1).reshape(index.shape)
+    return np.take_along_axis(flat, index.reshape(rows, _count(index.shape[a.ndim - dims :])), 1).reshape(
+        index.shape
+    )
 
 
 max_pool = structured(
@@ -129,7 +141,8 @@ def _unpool(a: Any, index: Any, size: Ints) -> Any:
     lead = a.shape[: a.ndim - d]
     rows = _count(lead)
     out = np.zeros((rows, _count(size)), a.dtype)
-    np.put_along_axis(out, index.reshape(rows, -1), a.reshape(rows, -1), 1)
+    count = _count(a.shape[a.ndim - d :])
+    np.put_along_axis(out, index.reshape(rows, count), a.reshape(rows, count), 1)
     return out.reshape(*lead, *size)
 
 
@@ -147,7 +160,9 @@ def _table_max(a: Any, bounds: list[Any], widths: Ints) -> list[Any]:
     """Largest values of windows from start to stop per dimension, at most widths[i] wide."""
     d = len(bounds)
     size = a.shape[a.ndim - d :]
-    flat = np.zeros((1,) * (2 * d), np.int64)  # (out…, kernel…), repeats of the first value fill short windows
+    flat = np.zeros(
+        (1,) * (2 * d), np.int64
+    )  # (out…, kernel…), repeats of the first value fill short windows
     for i, (first, stop) in enumerate(bounds):
         at = first[:, None] + np.arange(widths[i])
         at = np.where(at < stop[:, None], at, first[:, None])

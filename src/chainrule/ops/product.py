@@ -38,7 +38,8 @@ def matmul_shape(a: Spec, b: Spec) -> Shape:
         )
     if a.ndim == 1 and b.ndim == 1 and a.shape != b.shape:
         raise ShapeError(
-            f"inconsistent tensor size, expected tensor {list(a.shape)} and src {list(b.shape)} to have the same number of "
+            f"inconsistent tensor size, expected tensor {list(a.shape)} and src {list(b.shape)} to have the "
+            f"same number of "
             f"elements, but got {a.shape[0]} and {b.shape[0]} elements respectively"
         )
     rows, inner = ((), a.shape[0]) if a.ndim == 1 else ((a.shape[-2],), a.shape[-1])
@@ -93,14 +94,17 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 
 matmul = structured(
-    "matmul", low_precision(np.matmul), nargs=2, vjp=(_matmul_left, _matmul_right), shape=matmul_shape, tex="{0} {1}",
+    "matmul", low_precision(np.matmul), nargs=2, vjp=(_matmul_left, _matmul_right), shape=matmul_shape,
+    tex="{0} {1}",
     prec=MUL,
     samples=lambda rng: [
         (rng.normal(size=s), rng.normal(size=t))
-        for s, t in [((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2, 3), (3, 4)), ((3,), (2, 3, 4)),
+        for s, t in [((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2, 3), (3, 4)),
+            ((3,), (2, 3, 4)),
                      ((2, 1, 2, 3), (5, 3, 2)), ((2, 4, 3), (3,))]
     ],
-    bad=[Bad(lambda: (np.zeros((2, 3)), np.zeros((4, 5))), RuntimeError, "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)")],
+    bad=[Bad(lambda: (np.zeros((2, 3)), np.zeros((4, 5))), RuntimeError,
+    "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)")],
 )  # fmt: skip
 
 # The same product under the names that PyTorch gives it by the number of dimensions.
@@ -131,9 +135,11 @@ def _cross(a: Any, b: Any, dim: int) -> Any:
 
 
 cross = structured(
-    "cross", _cross, nargs=2, shape=lambda a, b, dim: broadcast_shapes(a.shape, b.shape), tex=r"{0} \times {1}", prec=MUL,
+    "cross", _cross, nargs=2, shape=lambda a, b, dim: broadcast_shapes(a.shape, b.shape),
+    tex=r"{0} \times {1}", prec=MUL,
     vjp=(lambda g, y, a, b, dim: cross(b.conj(), g, dim), lambda g, y, a, b, dim: cross(g, a.conj(), dim)),
-    grad_name="LinalgCrossBackward0", samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(2, 3)), 1)],
+    grad_name="LinalgCrossBackward0", samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(2,
+    3)), 1)],
 )  # fmt: skip
 
 
@@ -159,7 +165,9 @@ def _einsum_shape(xs: Any, inputs: tuple[str, ...], output: str) -> Shape:
 
 
 def _einsum_rule(g: Any, y: Any, xs: Any, inputs: tuple[str, ...], output: str, *, needs: Any) -> Any:
-    """Each cotangent is an einsum of g with the other operands; letters that only this operand has are spread out."""
+    """Each cotangent is an einsum of g with the other operands; letters that only this operand has are
+    spread out.
+    """
     found: list[Any] = []
     for k, x in enumerate(xs):
         if not needs[k]:
@@ -176,11 +184,13 @@ def _einsum_rule(g: Any, y: Any, xs: Any, inputs: tuple[str, ...], output: str, 
 
 
 def _place_diagonal(a: Any, have: str, want: str, shape: Shape) -> Any:
-    """Spread `a` (dimensions `have`) over `want`: missing letters repeat it, repeated letters get it on their diagonal."""
+    """Spread `a` (dimensions `have`) over `want`: missing letters repeat it, repeated letters get it on
+    their diagonal.
+    """
     unique = "".join(dict.fromkeys(want))
     sizes = dict(zip(want, shape))
     full = a.reshape([a.shape[have.index(c)] if c in have else 1 for c in unique])
-    full = np.broadcast_to(full, [max(sizes[c], 1) if c not in have else full.shape[i] for i, c in enumerate(unique)])
+    full = np.broadcast_to(full, [sizes[c] if n == 1 else n for c, n in zip(unique, full.shape)])
     if unique == want:
         return np.array(full)
     out = np.zeros(shape, a.dtype)
@@ -189,7 +199,8 @@ def _place_diagonal(a: Any, have: str, want: str, shape: Shape) -> Any:
 
 
 place_diagonal = structured(
-    "place_diagonal", _place_diagonal, tex=r"\operatorname{{diag}}({0})", shape=lambda a, have, want, shape: shape,
+    "place_diagonal", _place_diagonal, tex=r"\operatorname{{diag}}({0})", shape=lambda a, have, want,
+    shape: shape,
     vjp=(lambda g, y, a, have, want, shape: einsum([g], (want,), have),),
     samples=lambda rng: [(rng.normal(size=3), "i", "ii", (3, 3)), (rng.normal(size=3), "i", "ij", (3, 2))],
 )  # fmt: skip

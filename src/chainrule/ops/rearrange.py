@@ -14,7 +14,8 @@ from .view import diagonal
 Pads = tuple[tuple[int, int], ...]  # before and after, per dimension
 
 clone = structured(
-    "clone", lambda a: a.copy("K") if isinstance(a, np.ndarray) else a, vjp=(lambda g, y, a: g,), shape=lambda a: a.shape,
+    "clone", lambda a: a.copy("K") if isinstance(a, np.ndarray) else a, vjp=(lambda g, y, a: g,),
+    shape=lambda a: a.shape,
     tex="{0}", samples=lambda rng: [(rng.normal(size=(2, 3)),)],
 )  # fmt: skip
 
@@ -25,19 +26,23 @@ contiguous = structured(
 
 fill = structured(
     "fill", lambda a, value: np.full(a.shape, value, a.dtype), nargs=2,
-    vjp=(lambda g, y, a, value: g * 0, lambda g, y, a, value: sum_to(g, ())), shape=lambda a, value: a.shape, tex="{1}",
+    vjp=(lambda g, y, a, value: g * 0, lambda g, y, a, value: sum_to(g, ())), shape=lambda a, value: a.shape,
+    tex="{1}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=()))],
 )  # fmt: skip
 
 flip = structured(
-    "flip", lambda a, dims: a[tuple(slice(None, None, -1) if i in dims else slice(None) for i in range(a.ndim))].copy(),
-    vjp=(lambda g, y, a, dims: flip(g, dims),), shape=lambda a, dims: a.shape, tex=r"\operatorname{{flip}}({0})",
+    "flip", lambda a, dims: a[tuple(slice(None, None,
+    -1) if i in dims else slice(None) for i in range(a.ndim))].copy(),
+    vjp=(lambda g, y, a, dims: flip(g, dims),), shape=lambda a, dims: a.shape,
+    tex=r"\operatorname{{flip}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), (1,)), (rng.normal(size=(2, 3)), (0, 1))],
 )  # fmt: skip
 
 roll = structured(
     "roll", lambda a, shifts, dims: np.roll(a, shifts, dims),
-    vjp=(lambda g, y, a, shifts, dims: roll(g, tuple(-s for s in shifts), dims),), shape=lambda a, shifts, dims: a.shape,
+    vjp=(lambda g, y, a, shifts, dims: roll(g, tuple(-s for s in shifts), dims),), shape=lambda a, shifts,
+    dims: a.shape,
     tex=r"\operatorname{{roll}}({0})", samples=lambda rng: [(rng.normal(size=(2, 5)), (2, 1), (1, 0))],
 )  # fmt: skip
 
@@ -54,7 +59,8 @@ def _repeat_rule(g: Any, y: Any, a: Any, counts: tuple[int, ...]) -> Any:
 
 repeat = structured(
     "repeat", lambda a, counts: np.tile(a, counts), vjp=(_repeat_rule,), tex=r"\operatorname{{repeat}}({0})",
-    shape=lambda a, counts: tuple(n * c for n, c in zip((1,) * (len(counts) - a.ndim) + tuple(a.shape), counts)),
+    shape=lambda a, counts: tuple(n * c for n, c in zip((1,) * (len(counts) - a.ndim) + tuple(a.shape),
+    counts)),
     samples=lambda rng: [(rng.normal(size=(2, 3)), (2, 1, 2)), (rng.normal(size=(3,)), (4,))],
 )  # fmt: skip
 
@@ -83,12 +89,14 @@ sum_runs = structured(
 # ----- triangles and diagonals
 
 tril = structured(
-    "tril", lambda a, diagonal: np.tril(a, diagonal), vjp=(lambda g, y, a, diagonal: tril(g, diagonal),), shape=lambda a, diagonal: a.shape,
+    "tril", lambda a, diagonal: np.tril(a, diagonal), vjp=(lambda g, y, a, diagonal: tril(g, diagonal),),
+    shape=lambda a, diagonal: a.shape,
     tex=r"\operatorname{{tril}}({0})", samples=lambda rng: [(rng.normal(size=(3, 4)), 1)],
 )  # fmt: skip
 
 triu = structured(
-    "triu", lambda a, diagonal: np.triu(a, diagonal), vjp=(lambda g, y, a, diagonal: triu(g, diagonal),), shape=lambda a, diagonal: a.shape,
+    "triu", lambda a, diagonal: np.triu(a, diagonal), vjp=(lambda g, y, a, diagonal: triu(g, diagonal),),
+    shape=lambda a, diagonal: a.shape,
     tex=r"\operatorname{{triu}}({0})", samples=lambda rng: [(rng.normal(size=(3, 4)), -1)],
 )  # fmt: skip
 
@@ -137,17 +145,20 @@ def _pad_shape(a: Spec, pads: Pads, value: Any) -> Shape:
     for n, new, (before, after) in zip(a.shape, shape, pads):
         if new < 0:
             raise RuntimeError(
-                f"The input size {n}, plus negative padding {before} and {after} resulted in a negative output size, "
+                f"The input size {n}, plus negative padding {before} and {after} resulted in a negative "
+                f"output size, "
                 "which is invalid. Check dimension of your input."
             )
     return shape
 
 
 pad_constant = structured(
-    "pad_constant", _pad_constant, tex=r"\operatorname{{pad}}({0})", shape=_pad_shape, grad_name="ConstantPadNdBackward0",
+    "pad_constant", _pad_constant, tex=r"\operatorname{{pad}}({0})", shape=_pad_shape,
+    grad_name="ConstantPadNdBackward0",
     vjp=(lambda g, y, a, pads, value: pad_constant(g, tuple((-b, -e) for b, e in pads), 0),),
     samples=lambda rng: [(rng.normal(size=(2, 3)), ((0, 1), (2, -1)), 1.5)],
-    bad=[Bad(lambda: (np.zeros((2, 3)), ((0, 0), (-2, -2)), 0), RuntimeError, "resulted in a negative output size")],
+    bad=[Bad(lambda: (np.zeros((2, 3)), ((0, 0), (-2, -2)), 0), RuntimeError,
+    "resulted in a negative output size")],
 )  # fmt: skip
 
 MODES = ("reflect", "replicate", "circular")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
 
-from ..types import DType, Shape, broadcast_shapes, complex64, complex128
+from ..types import DType, Shape, broadcast_shapes, complex64, complex128, scalar_type
 
 Rule = Callable[..., Any]
 
@@ -71,7 +71,7 @@ class Op:
     """
 
     __slots__ = (
-        "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "dtype", "floats", "forward", "grad_name", "joint", "keeps_all", "lower", "name", "nargs",
+        "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "dtype", "floats", "forward", "grad_name", "joint", "drops", "lower", "name", "nargs",
         "needs", "nondiff", "outputs", "prec", "promote", "pulls", "reads", "reads_y", "refuses", "samples", "shape", "singular",
         "sizes", "tex", "view", "vjp", "weak",
     )  # fmt: skip
@@ -84,7 +84,7 @@ class Op:
     pulls: tuple[Rule | None, ...]  # inferred: per argument the vjp
     complex_pulls: tuple[Rule | None, ...]  # inferred: the same for complex numbers
     reads: frozenset[int]  # inferred: the arguments whose values the rules read, which are saved for backward
-    keeps_all: bool  # inferred: the rules read every argument
+    drops: tuple[int, ...]  # inferred: the arguments whose values they do not read
     sizes: frozenset[int]  # inferred: the arguments of which they read only the shape
     reads_y: bool  # inferred: whether they read the result
 
@@ -110,6 +110,17 @@ class Op:
             return getattr(self, key)
         raise AttributeError(f"op {self.name} has no facet {key!r}")
 
+    def require(self, specs: Sequence[Any], dtype: DType) -> None:
+        """Raise for the dtypes that PyTorch does not compute it on: see `refuses`."""
+        if "B" in self.refuses:
+            self.shape(*specs)
+        if "bifc"[dtype.category] in self.refuses:
+            instead = {"b": "float", "i": "float", "f": "long", "c": "abs"}[self.refuses[0]]
+            raise NotImplementedError(
+                f"\"{self.name}_cpu\" not implemented for '{scalar_type(dtype)}': convert the tensor to a dtype that "
+                f"{self.name} is defined on, for example with .{instead}()"
+            )
+
     def _infer(self) -> None:
         rules = self.d if self.d is not None else self.vjp
         self.joint = callable(rules)
@@ -129,14 +140,14 @@ class Op:
             reads |= {i for i, n in enumerate(inputs) if n in values}
             sizes |= {i for i, n in enumerate(inputs) if n in shapes}
         self.reads, self.sizes = frozenset(reads), frozenset(sizes - reads)
-        self.keeps_all = len(reads) == count
+        self.drops = tuple(i for i in range(count) if i not in reads)
         self.pulls = self.complex_pulls = tuple(listed)
         if self.d is not None:
             self.pulls = tuple(_pull(p, self.nargs + len(self.attrs)) for p in listed)
             self.complex_pulls = tuple(_pull(_conjugate(p), 0) for p in listed)
 
 
-_INFERRED = frozenset({"complex_pulls", "joint", "keeps_all", "needs", "pulls", "reads", "reads_y", "sizes"})
+_INFERRED = frozenset({"complex_pulls", "joint", "drops", "needs", "pulls", "reads", "reads_y", "sizes"})
 
 
 def _parameters(rule: Rule) -> tuple[str, ...]:

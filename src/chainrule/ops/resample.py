@@ -53,7 +53,9 @@ class Taps:
     def __call__(self, a: Any, axis: int) -> Any:
         """The map along one axis of `a`."""
         if self.has_gaps:
-            a = np.concatenate([a, np.zeros_like(a[(slice(None),) * axis + (slice(0, 1),)], shape=_one(a, axis))], axis)
+            a = np.concatenate(
+                [a, np.zeros_like(a[(slice(None),) * axis + (slice(0, 1),)], shape=_one(a, axis))], axis
+            )
         tail = (1,) * (a.ndim - 1 - axis)
         total: Any = None
         for place, w in zip(self.places, self.weights(a.dtype)):
@@ -129,7 +131,9 @@ def interpolation_taps(n: int, out: int, mode: str, scale: float | None, corners
     """nearest, nearest-exact, linear or cubic (a = -0.75) interpolation of n values at `out` places."""
     step = 1 / scale if scale else n / max(out, 1)
     if mode.startswith("nearest"):
-        at = np.floor((np.arange(out) + (0.5 if mode == "nearest-exact" else 0.0)) * np.float32(step)).astype(int)
+        at = np.floor((np.arange(out) + (0.5 if mode == "nearest-exact" else 0.0)) * np.float32(step)).astype(
+            int
+        )
         return Taps(n, np.minimum(at, n - 1)[None], np.ones((1, out)))
     x = _positions(n, out, scale, corners)
     if mode == "linear":

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..types import int32
 from .complex import conj
-from .record import NEG, elementwise
+from .movement import to
+from .record import NEG, elementwise, structured
 
 _STEPS: dict[str, Any] = {"singular": "constant between its jumps, where the derivative is taken as 0"}
 
@@ -119,4 +121,22 @@ nextafter = elementwise(
     tex=r"\operatorname{{nextafter}}({0}, {1})",
     lower="by NumPy: bits, not values",
     singular="the step of one unit in the last place is taken as constant",
+)
+
+
+def _frexp_rule(g: Any, y: Any, a: Any) -> Any:
+    """g/2ᵉ: within a binade the mantissa is the number, scaled."""
+    return g[0] * to(2.0 ** -y[1], a.dtype)
+
+
+frexp = structured(
+    "frexp",
+    np.frexp,
+    outputs=2,
+    vjp=(_frexp_rule,),
+    shape=lambda a: [a.shape, a.shape],
+    dtype=lambda a: [a.dtype, int32],
+    tex=r"\operatorname{{frexp}}({0})",
+    samples=lambda rng: [(rng.uniform(0.6, 0.9, (2, 3)),)],
+    singular="the powers of 2: constant exponent assumed",
 )

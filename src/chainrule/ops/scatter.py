@@ -13,7 +13,9 @@ from .select import where
 
 
 def _grid(index: Any, shape: Shape, dim: int) -> tuple[Any, ...]:
-    """The positions that `index` names along `dim`, as a NumPy key; negative ones are refused as PyTorch does."""
+    """The positions that `index` names along `dim`, as a NumPy key; negative ones are refused as PyTorch
+    does.
+    """
     if index.size and (index.min() < 0 or index.max() >= shape[dim]):
         wrong = index.min() if index.min() < 0 else index.max()
         raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {shape[dim]}")
@@ -47,7 +49,8 @@ def _gather_shape(a: Spec, index: Spec, dim: int) -> Shape:
     for d, (have, want) in enumerate(zip(a.shape, index.shape)):
         if d != dim and want > have:
             raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no larger than self "
+                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no larger "
+                f"than self "
                 f"{list(a.shape)} apart from dimension {dim}"
             )
     return index.shape
@@ -111,7 +114,8 @@ def _scatter_prod_rule(g: Any, y: Any, a: Any, index: Any, src: Any, dim: int, *
 
 
 scatter_prod = structured(
-    "scatter_prod", _scattered(np.multiply.at), nargs=3, vjp=_scatter_prod_rule, shape=_first, dtype=_first_dtype,
+    "scatter_prod", _scattered(np.multiply.at), nargs=3, vjp=_scatter_prod_rule, shape=_first,
+    dtype=_first_dtype,
     tex=r"{0} \prod_{{{1}}} {2}", grad_name="ScatterReduceBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, rng.normal(size=(2, 3)), 0)],
 )  # fmt: skip
@@ -126,12 +130,14 @@ def _scatter_extreme_rule(g: Any, y: Any, a: Any, index: Any, src: Any, dim: int
 
 
 scatter_amax = structured(
-    "scatter_amax", _scattered(np.maximum.at), nargs=3, vjp=_scatter_extreme_rule, shape=_first, dtype=_first_dtype,
+    "scatter_amax", _scattered(np.maximum.at), nargs=3, vjp=_scatter_extreme_rule, shape=_first,
+    dtype=_first_dtype,
     tex=r"\max({0}, {2})", grad_name="ScatterReduceBackward0", singular="ties share the derivative equally",
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, rng.normal(size=(2, 3)), 0)],
 )  # fmt: skip
 scatter_amin = structured(
-    "scatter_amin", _scattered(np.minimum.at), nargs=3, vjp=_scatter_extreme_rule, shape=_first, dtype=_first_dtype,
+    "scatter_amin", _scattered(np.minimum.at), nargs=3, vjp=_scatter_extreme_rule, shape=_first,
+    dtype=_first_dtype,
     tex=r"\min({0}, {2})", grad_name="ScatterReduceBackward0", singular="ties share the derivative equally",
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, rng.normal(size=(2, 3)), 0)],
 )  # fmt: skip
@@ -158,27 +164,32 @@ def _embedding_grad(g: Any, ix: Any, count: int, padding: int, by_frequency: boo
 def _embedding_pullback(gg: Any, ix: Any, padding: int, by_frequency: bool) -> Any:
     out = gg[ix]
     if by_frequency:
-        out = out / np.maximum(np.bincount(ix.reshape(-1), minlength=len(gg)), 1)[ix][..., None].astype(gg.dtype)
+        out = out / np.maximum(np.bincount(ix.reshape(-1), minlength=len(gg)), 1)[ix][..., None].astype(
+            gg.dtype
+        )
     return np.where((ix == padding)[..., None], out.dtype.type(0), out)
 
 
 _ROWS = np.array([[0, 2], [2, 1]])
 embedding = structured(
     "embedding", _embedding, nargs=2, dtype=_first_dtype, tex="{0}_{{{1}}}",
-    vjp=(lambda g, y, w, ix, padding, by_frequency: embedding_grad(g, ix, w.shape[0], padding, by_frequency), None),
+    vjp=(lambda g, y, w, ix, padding, by_frequency: embedding_grad(g, ix, w.shape[0], padding,
+    by_frequency), None),
     shape=lambda w, ix, *_: (*ix.shape, w.shape[1]),
     samples=lambda rng: [(rng.normal(size=(4, 3)), _ROWS, -1, False)],
     bad=[Bad(lambda: (np.zeros((2, 2)), np.array([5]), -1, False), IndexError, "index out of range in self")],
 )  # fmt: skip
 embedding_grad = structured(
     "embedding_grad", _embedding_grad, nargs=2, dtype=_first_dtype, tex=r"\sum_{{{1}}} {0}",
-    vjp=(lambda g, y, a, ix, count, padding, by_frequency: embedding_rows(g, ix, padding, by_frequency), None),
+    vjp=(lambda g, y, a, ix, count, padding, by_frequency: embedding_rows(g, ix, padding, by_frequency),
+    None),
     shape=lambda a, ix, count, *_: (count, a.shape[-1]),
     samples=lambda rng: [(rng.normal(size=(2, 2, 3)), _ROWS, 4, -1, True)],
 )  # fmt: skip
 embedding_rows = structured(
     "embedding_rows", _embedding_pullback, nargs=2, dtype=_first_dtype, tex="{0}_{{{1}}}",
-    vjp=(lambda g, y, a, ix, padding, by_frequency: embedding_grad(g, ix, a.shape[0], padding, by_frequency), None),
+    vjp=(lambda g, y, a, ix, padding, by_frequency: embedding_grad(g, ix, a.shape[0], padding,
+    by_frequency), None),
     shape=lambda w, ix, *_: (*ix.shape, w.shape[1]),
     samples=lambda rng: [(rng.normal(size=(4, 3)), _ROWS, 1, False)],
 )  # fmt: skip

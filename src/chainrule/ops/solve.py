@@ -35,7 +35,8 @@ def _inv(a: Any) -> Any:
     except np.linalg.LinAlgError:
         batch, k = _first_singular(a)
         raise LinAlgError(
-            f"linalg.inv: {batch}The diagonal element {k} is zero, the inversion could not be completed because the input "
+            f"linalg.inv: {batch}The diagonal element {k} is zero, the inversion could not be completed "
+            f"because the input "
             "matrix is singular."
         ) from None
 
@@ -50,7 +51,8 @@ def _first_singular(a: Any) -> tuple[str, int]:
 
 
 inv = structured(
-    "inv", _inv, vjp=(lambda g, y, a: -matmul(adjoint(y), matmul(g, adjoint(y))),), shape=same_shape, tex="{0}^{{-1}}",
+    "inv", _inv, vjp=(lambda g, y, a: -matmul(adjoint(y), matmul(g, adjoint(y))),), shape=same_shape,
+    tex="{0}^{{-1}}",
     samples=_square_samples, grad_name="LinalgInvExBackward0",
 )  # fmt: skip
 
@@ -76,14 +78,16 @@ def _solve_rule(g: Any, y: Any, a: Any, b: Any, *, needs: Any) -> Any:
 def _solve_shape(a: Spec, b: Spec) -> Shape:
     if a.shape[-1] != b.shape[-2]:
         raise ShapeError(
-            f"linalg.solve: Incompatible shapes of A and B for the equation AX = B: ({a.shape[-2]}x{a.shape[-1]} and "
+            f"linalg.solve: Incompatible shapes of A and B for the equation AX = B: "
+            f"({a.shape[-2]}x{a.shape[-1]} and "
             f"{b.shape[-2]}x{b.shape[-1]})"
         )
     return (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-1], b.shape[-1])
 
 
 solve = structured(
-    "solve", _solve, nargs=2, vjp=_solve_rule, shape=_solve_shape, tex="{0}^{{-1}} {1}", grad_name="LinalgSolveExBackward0",
+    "solve", _solve, nargs=2, vjp=_solve_rule, shape=_solve_shape, tex="{0}^{{-1}} {1}",
+    grad_name="LinalgSolveExBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 3)) + 3 * np.eye(3), rng.normal(size=(3, 2)))],
 )  # fmt: skip
 
@@ -115,7 +119,8 @@ def _triangular_rule(g: Any, y: Any, a: Any, b: Any, upper: bool, unit: bool, *,
 
 
 solve_triangular = structured(
-    "solve_triangular", _solve_triangular, nargs=2, vjp=_triangular_rule, shape=lambda a, b, *_: _solve_shape(a, b),
+    "solve_triangular", _solve_triangular, nargs=2, vjp=_triangular_rule, shape=lambda a, b,
+    *_: _solve_shape(a, b),
     tex="{0}^{{-1}} {1}", grad_name="LinalgSolveTriangularBackward0",
     samples=lambda rng: [
         (np.triu(rng.normal(size=(3, 3))) + 3 * np.eye(3), rng.normal(size=(3, 2)), True, False),
@@ -145,8 +150,10 @@ def _factor_samples(rng: Any) -> Any:
 
 
 cholesky_solve = structured(
-    "cholesky_solve", _cholesky_solve, nargs=2, vjp=_cholesky_solve_rule, shape=lambda b, factor, upper: _solve_shape(factor, b),
-    tex="({1} {1}^T)^{{-1}} {0}", singular="the triangle of the factor that is not read is treated as if it were 0",
+    "cholesky_solve", _cholesky_solve, nargs=2, vjp=_cholesky_solve_rule, shape=lambda b, factor,
+    upper: _solve_shape(factor, b),
+    tex="({1} {1}^T)^{{-1}} {0}",
+    singular="the triangle of the factor that is not read is treated as if it were 0",
     samples=lambda rng: [(rng.normal(size=(3, 2)), _factor_samples(rng), False)],
 )  # fmt: skip
 
@@ -162,7 +169,8 @@ def _cholesky_inverse_rule(g: Any, y: Any, factor: Any, upper: bool) -> Any:
 
 
 cholesky_inverse = structured(
-    "cholesky_inverse", _cholesky_inverse, vjp=(_cholesky_inverse_rule,), shape=same_shape, tex="({0} {0}^T)^{{-1}}",
+    "cholesky_inverse", _cholesky_inverse, vjp=(_cholesky_inverse_rule,), shape=same_shape,
+    tex="({0} {0}^T)^{{-1}}",
     samples=lambda rng: [(_factor_samples(rng), False)],
 )  # fmt: skip
 
@@ -203,11 +211,13 @@ def _sum_last(a: Any) -> Any:
 
 
 adjugate = structured(
-    "adjugate", _adjugate, vjp=(_adjugate_rule,), shape=same_shape, tex=r"\operatorname{{adj}}({0})", samples=_square_samples,
+    "adjugate", _adjugate, vjp=(_adjugate_rule,), shape=same_shape, tex=r"\operatorname{{adj}}({0})",
+    samples=_square_samples,
     singular="the second derivative of a determinant is taken where the matrix is invertible",
 )  # fmt: skip
 det = structured(
-    "det", np.linalg.det, vjp=(_det_rule,), shape=lambda a: a.shape[:-2], tex=r"\det({0})", samples=_square_samples,
+    "det", np.linalg.det, vjp=(_det_rule,), shape=lambda a: a.shape[:-2], tex=r"\det({0})",
+    samples=_square_samples,
     grad_name="LinalgDetBackward0",
 )  # fmt: skip
 
@@ -226,6 +236,7 @@ def _real(a: Spec) -> Any:
 
 
 slogdet = structured(
-    "slogdet", _slogdet, outputs=2, vjp=(_slogdet_rule,), shape=lambda a: [a.shape[:-2]] * 2, tex=r"\ln|\det({0})|",
+    "slogdet", _slogdet, outputs=2, vjp=(_slogdet_rule,), shape=lambda a: [a.shape[:-2]] * 2,
+    tex=r"\ln|\det({0})|",
     dtype=lambda a: [a.dtype, _real(a)], samples=_square_samples, grad_name="LinalgSlogdetBackward0",
 )  # fmt: skip

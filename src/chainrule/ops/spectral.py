@@ -1,4 +1,6 @@
-"""Eigenvalues and singular values, and what is computed from them: the pseudo-inverse, the matrix exponential."""
+"""Eigenvalues and singular values, and what is computed from them: the pseudo-inverse, the matrix
+exponential.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ def _column(a: Any) -> Any:
 
 
 eye_like = structured(
-    "eye_like", lambda a: np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape), shape=same_shape, tex="I",
+    "eye_like", lambda a: np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape), shape=same_shape,
+    tex="I",
     samples=lambda rng: [(rng.normal(size=(3, 3)),)], nondiff="a constant",
 )  # fmt: skip
 
@@ -47,7 +50,8 @@ def _eigh(a: Any, upper: bool) -> list[Any]:
         values, vectors = np.linalg.eigh(a, "U" if upper else "L")
     except np.linalg.LinAlgError:
         raise LinAlgError(
-            "linalg.eigh: The algorithm failed to converge because the input matrix is ill-conditioned or has too many "
+            "linalg.eigh: The algorithm failed to converge because the input matrix is ill-conditioned or "
+            "has too many "
             "repeated eigenvalues"
         ) from None
     return [values, vectors]
@@ -64,13 +68,16 @@ def _eigh_rule(g: Any, y: Any, a: Any, upper: bool) -> Any:
 
 eigh = structured(
     "eigh", _eigh, outputs=2, vjp=(_eigh_rule,), shape=lambda a, upper: [a.shape[:-1], a.shape],
-    dtype=lambda a, upper: [a.dtype.to_real(), a.dtype], tex=r"\operatorname{{eigh}}({0})", grad_name="LinalgEighBackward0",
+    dtype=lambda a, upper: [a.dtype.to_real(), a.dtype], tex=r"\operatorname{{eigh}}({0})",
+    grad_name="LinalgEighBackward0",
     samples=lambda rng: [(a, False) for (a,) in hermitian_samples(rng)],
     singular="repeated eigenvalues: their vectors have no derivative (inf or nan)",
 )  # fmt: skip
 eigvalsh = structured(
-    "eigvalsh", lambda a, upper: np.linalg.eigvalsh(a, "U" if upper else "L"), shape=lambda a, upper: a.shape[:-1],
-    vjp=(lambda g, y, a, upper: _eigvalsh_pull(g, a, upper),), dtype=lambda a, upper: a.dtype.to_real(), tex=r"\lambda({0})",
+    "eigvalsh", lambda a, upper: np.linalg.eigvalsh(a, "U" if upper else "L"), shape=lambda a,
+    upper: a.shape[:-1],
+    vjp=(lambda g, y, a, upper: _eigvalsh_pull(g, a, upper),), dtype=lambda a, upper: a.dtype.to_real(),
+    tex=r"\lambda({0})",
     samples=lambda rng: [(a, False) for (a,) in hermitian_samples(rng)], grad_name="LinalgEighBackward0",
 )  # fmt: skip
 
@@ -108,7 +115,8 @@ def _eig_rule(g: Any, y: Any, a: Any) -> Any:
 eig = structured(
     "eig", _eig, outputs=2, vjp=(_eig_rule,), shape=lambda a: [a.shape[:-1], a.shape],
     dtype=lambda a: [a.dtype.to_complex()] * 2, tex=r"\operatorname{{eig}}({0})", samples=hermitian_samples,
-    grad_name="LinalgEigBackward0", singular="repeated eigenvalues: their vectors have no derivative (inf or nan)",
+    grad_name="LinalgEigBackward0",
+    singular="repeated eigenvalues: their vectors have no derivative (inf or nan)",
 )  # fmt: skip
 
 
@@ -122,7 +130,8 @@ def _svd(a: Any, full: bool) -> list[Any]:
         return list(np.linalg.svd(a, full))
     except np.linalg.LinAlgError:
         raise LinAlgError(
-            "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values."
+            "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite "
+            "values."
         ) from None
 
 
@@ -142,7 +151,9 @@ def _svd_shape(a: Spec, full: bool) -> list[Shape]:
 
 
 def _svd_rule(g: Any, y: Any, a: Any, full: bool) -> Any:
-    """Ā = U [(skew(UᴴŪ)/E) S + S (skew(VᴴV̄)/E) + diag(S̄)] Vᴴ, and the parts outside the spaces; Eᵢⱼ = sⱼ² - sᵢ²."""
+    """Ā = U [(skew(UᴴŪ)/E) S + S (skew(VᴴV̄)/E) + diag(S̄)] Vᴴ, and the parts outside the spaces; Eᵢⱼ = sⱼ²
+    - sᵢ².
+    """
     u, s, vh = y
     gu, gs, gvh = g
     m, n = a.shape[-2:]
@@ -216,7 +227,8 @@ def _pinv_rule(g: Any, y: Any, a: Any, atol: Any, rtol: Any) -> Any:
 
 
 pinv = structured(
-    "pinv", _pinv, vjp=(_pinv_rule,), shape=lambda a, *_: (*a.shape[:-2], a.shape[-1], a.shape[-2]), tex="{0}^+",
+    "pinv", _pinv, vjp=(_pinv_rule,), shape=lambda a, *_: (*a.shape[:-2], a.shape[-1], a.shape[-2]),
+    tex="{0}^+",
     samples=lambda rng: [(rng.normal(size=(3, 2)), 0.0, 1e-7), (rng.normal(size=(2, 3)), 0.0, 1e-7)],
     grad_name="LinalgPinvBackward0",
 )  # fmt: skip
@@ -242,6 +254,7 @@ def _matrix_exp_rule(g: Any, y: Any, a: Any) -> Any:
 
 
 matrix_exp = structured(
-    "matrix_exp", _matrix_exp, vjp=(_matrix_exp_rule,), shape=same_shape, tex="e^{{{0}}}", grad_name="LinalgMatrixExpBackward0",
+    "matrix_exp", _matrix_exp, vjp=(_matrix_exp_rule,), shape=same_shape, tex="e^{{{0}}}",
+    grad_name="LinalgMatrixExpBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 3)),), (rng.normal(size=(2, 2, 2)),)],
 )  # fmt: skip

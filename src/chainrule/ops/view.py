@@ -35,18 +35,21 @@ t = structured(
 # ----- dimensions of size 1
 
 unsqueeze = structured(
-    "unsqueeze", lambda a, dim: a[(slice(None),) * dim + (None, ...)], vjp=(lambda g, y, a, dim: reshape(g, a.shape),),
+    "unsqueeze", lambda a, dim: a[(slice(None),) * dim + (None, ...)], vjp=(lambda g, y, a, dim: reshape(g,
+    a.shape),),
     shape=lambda a, dim: (*a.shape[:dim], 1, *a.shape[dim:]), view=True, tex="{0}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1)],
 )  # fmt: skip
 
 
 def _squeeze(name: str, grad_name: str) -> Op:
-    """squeeze() of all, one or several dimensions: one operation, under the three names of PyTorch's nodes."""
+    """squeeze() of all, one or several dimensions: one operation under PyTorch's three node names."""
     return structured(
-        name, lambda a, dims: a.squeeze(dims) if dims else a[...], vjp=(lambda g, y, a, dims: reshape(g, a.shape),),
+        name, lambda a, dims: a.squeeze(dims) if dims else a[...], vjp=(lambda g, y, a, dims: reshape(g,
+        a.shape),),
         shape=lambda a, dims: tuple(n for i, n in enumerate(a.shape) if i not in dims), view=True, tex="{0}",
-        samples=lambda rng: [(rng.normal(size=(2, 1, 3)), (1,)), (rng.normal(size=(1, 2)), ())], grad_name=grad_name,
+        samples=lambda rng: [(rng.normal(size=(2, 1, 3)), (1,)), (rng.normal(size=(1, 2)), ())],
+        grad_name=grad_name,
     )  # fmt: skip
 
 
@@ -99,7 +102,8 @@ unfold = structured(
     "sliding", _unfold, vjp=(lambda g, y, a, dim, size, step: fold_back(g, a.shape, dim, size, step),),
     shape=_unfold_shape, view=True, tex=r"\operatorname{{unfold}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 7)), 1, 3, 2)], grad_name="UnfoldBackward0",
-    bad=[Bad(lambda: (np.zeros((2, 3)), 1, 4, 1), RuntimeError, "maximum size for tensor at dimension 1 is 3")],
+    bad=[Bad(lambda: (np.zeros((2, 3)), 1, 4, 1), RuntimeError,
+    "maximum size for tensor at dimension 1 is 3")],
 )  # fmt: skip
 
 
@@ -153,7 +157,8 @@ def _as_strided(a: Any, size: Shape, stride: tuple[int, ...], offset: int, sourc
     if 0 not in size and (last + 1) * a.itemsize > root.nbytes:
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-            f"{a.itemsize} requiring a storage size of {(last + 1) * a.itemsize} are out of bounds for storage of "
+            f"{a.itemsize} requiring a storage size of {(last + 1) * a.itemsize} are out of bounds for "
+            f"storage of "
             f"size {root.nbytes}"
         )
     pointer = root.__array_interface__["data"][0] + offset * a.itemsize
@@ -225,13 +230,16 @@ def _view_dtype_shape(a: Spec, dtype: DType) -> Shape:
         )
     if a.shape[-1] * old % new:
         raise RuntimeError(
-            f"self.size(-1) must be divisible by {new // old} to view {a.dtype.name} as {dtype.name} (different "
+            f"self.size(-1) must be divisible by {new // old} to view {a.dtype.name} as {dtype.name} "
+            f"(different "
             f"element sizes), but got {a.shape[-1]}"
         )
     return (*a.shape[:-1], a.shape[-1] * old // new)
 
 
 view_dtype = structured(
-    "view_dtype", lambda a, dtype: a.view(dtype.np), shape=_view_dtype_shape, dtype=lambda a, dtype: dtype, view=True,
-    tex="{0}", samples=lambda rng: [(rng.normal(size=(2, 4)), int64), (rng.normal(size=(2, 4)), float32)], nondiff="the bits are read as numbers of another kind",
+    "view_dtype", lambda a, dtype: a.view(dtype.np), shape=_view_dtype_shape, dtype=lambda a, dtype: dtype,
+    view=True,
+    tex="{0}", samples=lambda rng: [(rng.normal(size=(2, 4)), int64), (rng.normal(size=(2, 4)), float32)],
+    nondiff="the bits are read as numbers of another kind",
 )  # fmt: skip

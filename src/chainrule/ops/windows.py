@@ -25,7 +25,9 @@ def pad_spatial(x: Any, pads: Pads, value: Any = 0) -> Any:
     lead = x.shape[: x.ndim - len(pads)]
     spatial = x.shape[len(lead) :]
     out = np.full((*lead, *(n + lo + hi for n, (lo, hi) in zip(spatial, pads))), value, x.dtype)
-    inner = tuple(slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(spatial, pads))
+    inner = tuple(
+        slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(spatial, pads)
+    )
     outer = tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(spatial, pads))
     out[(..., *inner)] = x[(..., *outer)]
     return out
@@ -50,11 +52,15 @@ def offsets(kernel: Ints, out: Ints, stride: Ints, dilation: Ints) -> Iterator[t
         yield (
             at,
             (...,)
-            + tuple(slice(k * q, k * q + (n - 1) * s + 1, s) for k, q, n, s in zip(at, dilation, out, stride)),
+            + tuple(
+                slice(k * q, k * q + (n - 1) * s + 1, s) for k, q, n, s in zip(at, dilation, out, stride)
+            ),
         )
 
 
-def scatter_windows(cols: Any, shape: Sequence[int], out: Ints, stride: Ints, pads: Pads, dilation: Ints) -> Any:
+def scatter_windows(
+    cols: Any, shape: Sequence[int], out: Ints, stride: Ints, pads: Pads, dilation: Ints
+) -> Any:
     """The adjoint of `windows`: cols (…, *kernel, *out) added up into an array of `shape` (spatial sizes, unpadded)."""
     d = len(out)
     lead, kernel = cols.shape[: cols.ndim - 2 * d], cols.shape[cols.ndim - 2 * d : cols.ndim - d]
@@ -74,12 +80,16 @@ def _steps(sizes: Sequence[int]) -> list[int]:
     return steps
 
 
-def _flat_view(buffer: Any, lead: Sequence[int], block: int, kernel: Ints, spread: Sequence[int], length: int) -> Any:
+def _flat_view(
+    buffer: Any, lead: Sequence[int], block: int, kernel: Ints, spread: Sequence[int], length: int
+) -> Any:
     unit = buffer.itemsize
     outer = [block * unit]
     for n in reversed(lead[1:]):
         outer.insert(0, outer[0] * n)
-    return np.ndarray((*lead, *kernel, length), buffer.dtype, buffer, 0, (*outer, *(s * unit for s in spread), unit))
+    return np.ndarray(
+        (*lead, *kernel, length), buffer.dtype, buffer, 0, (*outer, *(s * unit for s in spread), unit)
+    )
 
 
 def _flat_layout(size: Sequence[int], pads: Pads, kernel: Ints, dilation: Ints, length: int) -> Any:
@@ -99,7 +109,9 @@ def flat_windows(x: Any, kernel: Ints, length: int, pads: Pads, dilation: Ints) 
     padded, block, spread, over = _flat_layout(size, pads, kernel, dilation, length)
     total = lead[0] * lead[1] * block
     buffer = np.zeros(total + over, x.dtype)
-    inner = tuple(slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(size, pads))
+    inner = tuple(
+        slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(size, pads)
+    )
     outer = tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(size, pads))
     buffer[:total].reshape(*lead, *padded)[(..., *inner)] = x[(..., *outer)]
     return _flat_view(buffer, lead, block, kernel, spread, length)

@@ -12,7 +12,8 @@ from .rules import ADADELTA as RULE
 class Adadelta(RuleOptimizer):
     r"""Steps in the parameter's own unit: the running size of past steps over that of the gradients.
 
-    .. math:: \Delta_t = \frac{\sqrt{u_{t-1} + \epsilon}}{\sqrt{v_t + \epsilon}} g_t, \quad p_t = p_{t-1} - \gamma\, \Delta_t
+    .. math:: \Delta_t = \frac{\sqrt{u_{t-1} + \epsilon}}{\sqrt{v_t + \epsilon}} g_t, \quad
+        p_t = p_{t-1} - \gamma\, \Delta_t
 
     Raises:
         ValueError: a negative hyper-parameter, or rho outside [0, 1].
@@ -24,7 +25,7 @@ class Adadelta(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([ 0.9968, -1.9968], requires_grad=True)
     """
 
     rule = RULE

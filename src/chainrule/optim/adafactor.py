@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..tensor import Tensor
+from .checks import require_at_least, require_one_element
 from .optimizer import ParamsT
 from .rule_optimizer import RuleOptimizer
 from .rules import ADAFACTOR as RULE
@@ -12,7 +13,8 @@ class Adafactor(RuleOptimizer):
     r"""Adaptive steps whose second moment of an n × m matrix is kept as n row and m column averages.
 
     .. math:: \hat v = \frac{r\, c}{\operatorname{mean}(r)}, \quad u = \frac{g}{\sqrt{\hat v}}, \quad
-        p_t = p_{t-1} - \max(\epsilon_2, \operatorname{rms}(p)) \rho_t \frac{u}{\max(1, \operatorname{rms}(u) / d)}
+        p_t = p_{t-1} - \max(\epsilon_2, \operatorname{rms}(p)) \rho_t
+        \frac{u}{\max(1, \operatorname{rms}(u) / d)}
 
     Raises:
         ValueError: a hyper-parameter outside its range.
@@ -24,7 +26,7 @@ class Adafactor(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([[ 0.8419, -1.8419]], requires_grad=True)
     """
 
     rule = RULE
@@ -41,19 +43,15 @@ class Adafactor(RuleOptimizer):
         foreach: bool | None = None,
         maximize: bool = False,
     ) -> None:
-        if isinstance(lr, Tensor) and lr._a.size != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        if not lr >= 0.0:
-            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
+        require_one_element(lr)
+        require_at_least("Learning rate", lr)
         if not beta2_decay <= 0.0:
             raise ValueError(f"beta2_decay should be <= 0 but is: {beta2_decay}")
-        for i, value in enumerate(eps, 1):
-            if value is not None and not value >= 0.0:
-                raise ValueError(f"epsilon{i} should be >= 0 but is: {value}")
-        if not d >= 1.0:
-            raise ValueError(f"Clipping threshold d should be >= 1 but is: {d}")
-        if not weight_decay >= 0.0:
-            raise ValueError(f"weight_decay should be >= 0 but is: {weight_decay}")
+        if eps[0] is not None:
+            require_at_least("epsilon1", eps[0])
+        require_at_least("epsilon2", eps[1])
+        require_at_least("Clipping threshold d", d, 1)
+        require_at_least("weight_decay", weight_decay)
         defaults = {
             "lr": lr,
             "beta2_decay": beta2_decay,

@@ -12,7 +12,8 @@ from .rules import ADAGRAD as RULE
 class Adagrad(RuleOptimizer):
     r"""Gradient descent divided by the root of the sum of all squared gradients.
 
-    .. math:: s_t = s_{t-1} + g_t^2, \quad p_t = p_{t-1} - \frac{\gamma}{1 + (t-1)\,\text{lr\_decay}} \frac{g_t}{\sqrt{s_t} + \epsilon}
+    .. math:: s_t = s_{t-1} + g_t^2, \quad
+        p_t = p_{t-1} - \frac{\gamma}{1 + (t-1)\,\text{lr\_decay}} \frac{g_t}{\sqrt{s_t} + \epsilon}
 
     Raises:
         ValueError: a negative hyper-parameter.
@@ -24,7 +25,7 @@ class Adagrad(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([ 0.9000, -1.9000], requires_grad=True)
     """
 
     rule = RULE

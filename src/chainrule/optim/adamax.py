@@ -12,7 +12,9 @@ from .rules import ADAMAX as RULE
 class Adamax(RuleOptimizer):
     r"""Adam with the largest gradient u, decayed, in the place of the second moment.
 
-    .. math:: m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \; u_t = \max(\beta_2 u_{t-1}, |g_t| + \epsilon), \; p_t = p_{t-1} - \frac{\gamma}{1 - \beta_1^t} \frac{m_t}{u_t}
+    .. math:: m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \;
+        u_t = \max(\beta_2 u_{t-1}, |g_t| + \epsilon), \;
+        p_t = p_{t-1} - \frac{\gamma}{1 - \beta_1^t} \frac{m_t}{u_t}
 
     Raises:
         ValueError: a negative hyper-parameter, or a decay rate outside [0, 1).
@@ -24,7 +26,7 @@ class Adamax(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([ 0.9000, -1.9000], requires_grad=True)
     """
 
     rule = RULE

@@ -10,9 +10,10 @@ from .rules import ASGD as RULE
 
 
 class ASGD(RuleOptimizer):
-    r"""Gradient descent with decay; after step t₀ the average of the parameters is kept in the state's ``ax``.
+    r"""Gradient descent with decay; from step t₀ on the state's ``ax`` is the average of the parameters.
 
-    .. math:: p_t = p_{t-1} (1 - \lambda \eta_t) - \eta_t g_t, \quad \eta_{t+1} = \frac{\gamma}{(1 + \lambda \gamma t)^\alpha}
+    .. math:: p_t = p_{t-1} (1 - \lambda \eta_t) - \eta_t g_t, \quad
+        \eta_{t+1} = \frac{\gamma}{(1 + \lambda \gamma t)^\alpha}
 
     Raises:
         ValueError: a negative learning rate or weight decay.
@@ -24,7 +25,7 @@ class ASGD(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([ 0.8000, -1.6000], requires_grad=True)
     """
 
     rule = RULE

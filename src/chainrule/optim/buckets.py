@@ -1,8 +1,8 @@
 """Running an update rule on plain arrays: small parameters laid end to end, large ones block by block.
 
-NOTE [Buckets] NumPy's cost is per call for small arrays and per pass through memory for large ones. So the small
-parameters of a group share flat buffers and the rule runs once on those; `optimizer.state[p]` holds tensors that are
-views of them. A large array goes through the rule in blocks whose temporaries stay in the core's cache.
+NOTE [Buckets] NumPy's cost is per call for small arrays and per pass through memory for large ones. So the
+small parameters of a group share flat buffers and the rule runs once on those; `optimizer.state[p]` holds
+tensors that are views of them. A large array goes through the rule in blocks whose temporaries stay in cache.
 """
 
 from __future__ import annotations
@@ -27,9 +27,23 @@ array_of: Callable[[Any], Any] = attrgetter("_a")
 class Bucket:
     """Parameters that one call of the rule updates: of one dtype and at one step count."""
 
-    __slots__ = ("arrays", "buffers", "copies", "direct", "entries", "g", "numbers", "p", "params", "rule", "unset")
+    __slots__ = (
+        "arrays",
+        "buffers",
+        "copies",
+        "direct",
+        "entries",
+        "g",
+        "numbers",
+        "p",
+        "params",
+        "rule",
+        "unset",
+    )
 
-    def __init__(self, rule: Rule, params: list[Tensor], state: Mapping[Any, Any], group: dict[str, Any]) -> None:
+    def __init__(
+        self, rule: Rule, params: list[Tensor], state: Mapping[Any, Any], group: dict[str, Any]
+    ) -> None:
         self.rule, self.params = rule, params
         self.arrays = [p._array() for p in params]
         first = self.arrays[0]
@@ -37,13 +51,14 @@ class Bucket:
         self._lay_out(first)
         self.entries: list[tuple[str, list[Array]]] = []
         self.unset = any(
-            e.start is None and is_kept(e, group) and state[params[0]].get(e.name) is None for e in rule.buffers
+            e.start is None and is_kept(e, group) and state[params[0]].get(e.name) is None
+            for e in rule.buffers
         )
         self.numbers = [self._number(entry, state, group) for entry in rule.numbers]
         self.buffers = [self._buffer(entry, state, group) for entry in rule.buffers]
 
     def _lay_out(self, first: Array) -> None:
-        """Flat room for parameters and gradients, with a view per parameter; complex numbers count as two reals."""
+        """Flat room for parameters and gradients, with a view per parameter."""
         if self.direct:
             self.p = _flat(first) if self.rule.elementwise else first
             return
@@ -83,7 +98,7 @@ class Bucket:
     def _adopt(
         self, entry: Entry, parts: list[Array], flat: Array, state: Mapping[Any, Any], group: dict[str, Any]
     ) -> None:
-        """Fill the parts from the state, or with the entry's start value, and make them the state's memory."""
+        """Fill the parts from the state or with the start value, and make them the state's memory."""
         flat[...] = start_value(entry, group)
         for p, part in zip(self.params, parts):
             kept = state[p]
@@ -93,15 +108,15 @@ class Bucket:
                 continue
             if tensor._a.shape != part.shape:
                 raise RuntimeError(
-                    f"optimizer state {entry.name!r} has shape {list(tensor._a.shape)}, but its parameter needs "
-                    f"{list(part.shape)}. Clear optimizer.state[p] after replacing a parameter's data."
+                    f"optimizer state {entry.name!r} has shape {list(tensor._a.shape)}, but its parameter "
+                    f"needs {list(part.shape)}. Clear optimizer.state[p] after replacing a parameter's data."
                 )
             part[...] = tensor._a
             tensor._a = part
         self.entries.append((entry.name, parts))
 
     def current(self, state: Mapping[Any, Any]) -> bool:
-        """Whether parameters and state still live in the memory that this bucket works on, at one step count."""
+        """Whether parameters and state still live in this bucket's memory, at one step count."""
         params = self.params
         if not all(map(is_, map(array_of, params), self.arrays)):
             return False
@@ -116,7 +131,7 @@ class Bucket:
         return True
 
     def run(self, hyper: dict[str, Any]) -> None:
-        """One step: the rule on the gradients, its results into the parameters' own memory and into the state."""
+        """One step: the rule's results go into the parameters' own memory and into the state."""
         numbers = [flat.item(0) for flat in self.numbers]
         p = self.p
         if self.direct:
@@ -138,7 +153,9 @@ class Bucket:
             for p_view, a, _, _ in self.copies:
                 a[...] = p_view
 
-    def _update(self, hyper: dict[str, Any], p: Array, g: Array, numbers: list[Any], buffers: Any) -> tuple[Any, ...]:
+    def _update(
+        self, hyper: dict[str, Any], p: Array, g: Array, numbers: list[Any], buffers: Any
+    ) -> tuple[Any, ...]:
         """The rule on (part of) the arrays, written back; the new numbers."""
         given = [None] * len(buffers) if self.unset else buffers
         new = self.rule.update(p, g, *numbers, *given, **hyper)
@@ -159,14 +176,16 @@ class Bucket:
 
 
 class Plan:
-    """The buckets of one group's parameters with a gradient, kept from step to step while nothing has moved."""
+    """The buckets of a group's parameters that have a gradient, kept while nothing has moved."""
 
     __slots__ = ("buckets", "conditions", "hyper", "params", "rule", "settings")
 
-    def __init__(self, rule: Rule, params: list[Tensor], state: Mapping[Any, Any], group: dict[str, Any]) -> None:
+    def __init__(
+        self, rule: Rule, params: list[Tensor], state: Mapping[Any, Any], group: dict[str, Any]
+    ) -> None:
         self.rule, self.params = rule, params
         self.conditions = _conditions(rule, group)
-        self.settings: Any = None
+        self._read([group[key] for key in rule.hyper])
         together: dict[Any, list[Tensor]] = {}
         twice = len(set(params)) != len(params)
         for p in dict.fromkeys(params):
@@ -174,12 +193,20 @@ class Plan:
         buckets = {key: Bucket(rule, members, state, group) for key, members in together.items()}
         self.buckets = [buckets[p] for p in params] if twice else list(buckets.values())
 
+    def _read(self, settings: list[Any]) -> None:
+        """Keep the settings as Python numbers, so that a tensor changed in place is seen to differ."""
+        self.hyper = {key: _number(value) for key, value in zip(self.rule.hyper, settings)}
+        self.settings = list(self.hyper.values())
+
     def fits(self, params: list[Tensor], state: Mapping[Any, Any], group: dict[str, Any]) -> bool:
-        """Whether it can still be used: the same parameters, state and kept entries."""
+        """Whether it can still be used, with the group's settings as they are: nothing else has changed."""
         if len(params) != len(self.params) or not all(map(is_, params, self.params)):
             return False
-        if self.conditions and self.conditions != _conditions(self.rule, group):
-            return False
+        settings = [group[key] for key in self.rule.hyper]
+        if settings != self.settings:
+            if self.conditions != _conditions(self.rule, group):
+                return False
+            self._read(settings)
         try:
             for bucket in self.buckets:
                 if not bucket.current(state):
@@ -188,18 +215,15 @@ class Plan:
             return False
         return True
 
-    def step(self, group: dict[str, Any]) -> None:
-        """Run the rule on every bucket, with the group's hyper-parameters; those held in tensors as Python numbers."""
-        settings = [group[key] for key in self.rule.hyper]
-        if settings != self.settings:
-            self.hyper = {key: _number(value) for key, value in zip(self.rule.hyper, settings)}
-            self.settings = list(self.hyper.values())  # numbers, so that a tensor changed in place is seen
+    def step(self) -> None:
+        """Run the rule on every bucket."""
         for bucket in self.buckets:
             bucket.run(self.hyper)
 
 
 def _number(value: Any) -> Any:
-    if isinstance(value, tuple):
+    """A setting without tensors."""
+    if isinstance(value, (tuple, list)):
         return tuple([_number(v) for v in value])
     return value.item() if isinstance(value, Tensor) else value
 

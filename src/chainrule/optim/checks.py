@@ -7,10 +7,15 @@ from typing import Any
 from ..tensor import Tensor
 
 
-def require_rate(lr: Any) -> None:
-    """Refuse a learning rate below 0, or in a tensor of several elements."""
+def require_one_element(lr: Any) -> None:
+    """Refuse a learning rate in a tensor of several elements."""
     if isinstance(lr, Tensor) and lr._a.size != 1:
         raise ValueError("Tensor lr must be 1-element")
+
+
+def require_rate(lr: Any) -> None:
+    """Refuse a learning rate below 0, or in a tensor of several elements."""
+    require_one_element(lr)
     if not lr >= 0.0:
         raise ValueError(f"Invalid learning rate: {lr}")
 
@@ -20,6 +25,12 @@ def require_not_negative(**values: Any) -> None:
     for name, value in values.items():
         if not value >= 0.0:
             raise ValueError(f"Invalid {name} value: {value}")
+
+
+def require_at_least(name: str, value: Any, least: int = 0) -> None:
+    """Refuse a value below `least`, in the words of the newer optimizers."""
+    if not value >= least:
+        raise ValueError(f"{name} should be >= {least} but is: {value}")
 
 
 def require_betas(betas: Any) -> None:

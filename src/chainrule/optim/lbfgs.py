@@ -22,8 +22,8 @@ _KEPT = ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "pr
 class LBFGS(Optimizer):
     """Limited-memory BFGS, with a closure that is evaluated several times a step.
 
-    ``line_search_fn`` is None (a step of length ``lr``) or "strong_wolfe". One param group only. The state is that of
-    the first parameter.
+    ``line_search_fn`` is None (a step of length ``lr``) or "strong_wolfe". One param group only; the state is
+    kept with the first parameter.
 
     Raises:
         ValueError: a negative learning rate, or several param groups.
@@ -97,7 +97,7 @@ class LBFGS(Optimizer):
     # ----- the step
 
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
-        """Take up to max_iter quasi-Newton steps; `closure` clears the gradients, computes the loss and calls backward."""
+        """Take up to max_iter quasi-Newton steps; `closure` returns the loss after backward()."""
         group, spot = self.param_groups[0], where()
         lr = group["lr"].item() if isinstance(group["lr"], Tensor) else group["lr"]
         state = self.state[self._params[0]]
@@ -140,13 +140,21 @@ class LBFGS(Optimizer):
             state["func_evals"] += used
             if evaluations >= group["max_eval"] or _settled(g, d * t, loss - kept["prev_loss"], group):
                 break
-        state.update({key: _wrapped(value) for key, value in kept.items() if key != "al" or value is not None})
+        state.update(
+            {key: _wrapped(value) for key, value in kept.items() if key != "al" or value is not None}
+        )
         return first_loss
 
     def _search(
-        self, evaluate: Callable[[], tuple[Any, Array]], start: Point, d: Array, t: Any, group: dict[str, Any],
-        evaluations: int, spot: Any,
-    ) -> tuple[Point, int]:  # fmt: skip
+        self,
+        evaluate: Callable[[], tuple[Any, Array]],
+        start: Point,
+        d: Array,
+        t: Any,
+        group: dict[str, Any],
+        evaluations: int,
+        spot: Any,
+    ) -> tuple[Point, int]:
         """The line search from here; the parameters are put back after each evaluation."""
         if group["line_search_fn"] != "strong_wolfe":
             raise RuntimeError("only 'strong_wolfe' is supported")
@@ -182,11 +190,11 @@ def _direction(kept: dict[str, Any], g: Array, history_size: int, first: bool) -
     if kept["al"] is None:
         kept["al"] = [None] * history_size
     al = kept["al"]
-    q = -g
+    q: Array = -g
     for i in reversed(range(len(dirs))):
         al[i] = steps[i].dot(q) * ro[i]
         q -= al[i] * dirs[i]
-    d = q * kept["H_diag"]
+    d: Array = q * kept["H_diag"]
     for i in range(len(dirs)):
         d += (al[i] - dirs[i].dot(d) * ro[i]) * steps[i]
     return d
@@ -195,7 +203,9 @@ def _direction(kept: dict[str, Any], g: Array, history_size: int, first: bool) -
 def _settled(g: Array, move: Array, change: float, group: dict[str, Any]) -> bool:
     """Whether the gradient, the step or the change of the loss is below its tolerance."""
     tolerance = group["tolerance_change"]
-    return bool(abs(g).max() <= group["tolerance_grad"] or abs(move).max() <= tolerance or abs(change) < tolerance)
+    return bool(
+        abs(g).max() <= group["tolerance_grad"] or abs(move).max() <= tolerance or abs(change) < tolerance
+    )
 
 
 def _wrapped(value: Any) -> Any:

@@ -105,7 +105,7 @@ class StrongWolfe:
     @staticmethod
     def _trial(bracket: list[Point], stuck: bool) -> tuple[Any, bool]:
         """The next step length; a second one close to an end is moved a tenth of the bracket away from it."""
-        t = cubic_minimum(*bracket)
+        t = cubic_minimum(bracket[0], bracket[1])
         least, most = min(bracket[0].t, bracket[1].t), max(bracket[0].t, bracket[1].t)
         margin = 0.1 * (most - least)
         if min(most - t, t - least) >= margin:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from .checks import require_at_least, require_one_element
 from .optimizer import ParamsT
 from .rule_optimizer import RuleOptimizer
 from .rules import MUON as RULE
@@ -13,13 +14,14 @@ from .rules import MUON as RULE
 class Muon(RuleOptimizer):
     r"""Steps along the orthogonalised momentum of matrices: all its singular values are made about equal.
 
-    .. math:: b_t = \mu b_{t-1} + (1 - \mu) g_t, \quad p_t = p_{t-1} (1 - \gamma \lambda) - \gamma' \operatorname{NS}(b_t)
+    .. math:: b_t = \mu b_{t-1} + (1 - \mu) g_t, \quad
+        p_t = p_{t-1} (1 - \gamma \lambda) - \gamma' \operatorname{NS}(b_t)
 
-    For the weights of hidden layers; biases and embeddings need another optimizer. ``adjust_lr_fn`` is "original"
-    (γ' = γ·√max(1, n/m) for an n × m matrix) or "match_rms_adamw" (γ' = 0.2·γ·√max(n, m)).
+    For the weights of hidden layers; biases and embeddings need another optimizer. ``adjust_lr_fn`` is
+    "original" (γ' = γ·√max(1, n/m) for an n × m matrix) or "match_rms_adamw" (γ' = 0.2·γ·√max(n, m)).
 
     Raises:
-        ValueError: a negative hyper-parameter, an unknown ``adjust_lr_fn``, or a parameter that is not a matrix.
+        ValueError: a hyper-parameter outside its range, or a parameter not of 2 dimensions.
 
     Example:
         >>> import chainrule as cr
@@ -43,14 +45,10 @@ class Muon(RuleOptimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
-        if isinstance(lr, Tensor) and lr._a.size != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        if not lr >= 0.0:
-            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
-        if not momentum >= 0.0:
-            raise ValueError(f"momentum should be >= 0 but is: {momentum}")
-        if not weight_decay >= 0.0:
-            raise ValueError(f"weight decay should be >= 0 but is: {weight_decay}")
+        require_one_element(lr)
+        require_at_least("Learning rate", lr)
+        require_at_least("momentum", momentum)
+        require_at_least("weight decay", weight_decay)
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
         defaults = {

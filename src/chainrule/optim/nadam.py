@@ -12,7 +12,9 @@ from .rules import NADAM as RULE
 class NAdam(RuleOptimizer):
     r"""Adam with Nesterov's momentum, whose schedule is μ.
 
-    .. math:: p_t = p_{t-1} - \gamma \frac{\mu_{t+1} m_t / (1 - \prod_{i \le t+1} \mu_i) + (1 - \mu_t) g_t / (1 - \prod_{i \le t} \mu_i)}{\sqrt{\hat v_t} + \epsilon}, \quad \mu_t = \beta_1 (1 - \tfrac12 0.96^{t \psi})
+    .. math:: p_t = p_{t-1} - \gamma \frac{\mu_{t+1} m_t / (1 - \prod_{i \le t+1} \mu_i)
+        + (1 - \mu_t) g_t / (1 - \prod_{i \le t} \mu_i)}{\sqrt{\hat v_t} + \epsilon}, \quad
+        \mu_t = \beta_1 (1 - \tfrac12 0.96^{t \psi})
 
     Raises:
         ValueError: a negative hyper-parameter, or a decay rate outside [0, 1).
@@ -24,7 +26,7 @@ class NAdam(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([ 0.8944, -1.8944], requires_grad=True)
     """
 
     rule = RULE

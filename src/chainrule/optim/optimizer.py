@@ -19,6 +19,14 @@ from . import state_dict as saved
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Hooks: TypeAlias = "OrderedDict[int, Callable[..., Any]]"
 
+_HOOKS = (
+    "step_pre",
+    "step_post",
+    "state_dict_pre",
+    "state_dict_post",
+    "load_state_dict_pre",
+    "load_state_dict_post",
+)
 _before_any: Hooks = OrderedDict()
 _after_any: Hooks = OrderedDict()
 
@@ -42,12 +50,12 @@ def typename(value: object) -> str:
 
 
 def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> Removable:
-    """Call hook(optimizer, args, kwargs) before every step() of every optimizer; it may return new (args, kwargs)."""
+    """Call hook(optimizer, args, kwargs) before any optimizer's step(); it may return new (args, kwargs)."""
     return Removable(_before_any, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable[..., None]) -> Removable:
-    """Call hook(optimizer, args, kwargs) after every step() of every optimizer."""
+    """Call hook(optimizer, args, kwargs) after any optimizer's step()."""
     return Removable(_after_any, hook)
 
 
@@ -64,7 +72,9 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
             if changed is None:
                 continue
             if not isinstance(changed, tuple) or len(changed) != 2:
-                raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
+                raise RuntimeError(
+                    f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                )
             args, kwargs = changed
         result = step(self, *args, **kwargs)
         for hook in chain(after.values(), _after_any.values()):
@@ -78,7 +88,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
 class Optimizer:
     """Base of all optimizers: a subclass defines step() and passes the hyper-parameters' defaults.
 
-    `params` are tensors, (name, tensor) pairs, or dicts that each make a param group with its own hyper-parameters.
+    `params` are tensors, (name, tensor) pairs, or dicts: param groups with their own settings.
 
     Raises:
         TypeError: `params` is a tensor, or holds something else than tensors.
@@ -106,8 +116,9 @@ class Optimizer:
 
     # keys that param groups saved by older releases lack, with the value that means what those did
     _added_later: ClassVar[dict[str, Any]] = {
-        "momentum": 0, "nesterov": False, "centered": False, "amsgrad": False, "maximize": False, "foreach": None,
-        "capturable": False, "differentiable": False, "fused": None, "decoupled_weight_decay": False,
+        "momentum": 0, "nesterov": False, "centered": False, "amsgrad": False, "maximize": False,
+        "foreach": None, "capturable": False, "differentiable": False, "fused": None,
+        "decoupled_weight_decay": False,
     }  # fmt: skip
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -132,7 +143,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def _make_hooks(self) -> None:
-        for name in ("step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post"):
+        for name in _HOOKS:
             self.__dict__.setdefault(f"_optimizer_{name}_hooks", OrderedDict())
 
     if TYPE_CHECKING:
@@ -178,7 +189,8 @@ class Optimizer:
             param_group.setdefault(name, default)
         if len(params) != len(set(params)):
             warnings.warn(
-                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; "
+                "optimizer contains a parameter group with duplicate parameters; "
+                "in future, this will cause an error; "
                 "see github.com/pytorch/pytorch/issues/40967 for more information",
                 stacklevel=3,
             )
@@ -253,7 +265,9 @@ class Optimizer:
         """Call hook(optimizer, state_dict) before load_state_dict(); a dict it returns is loaded instead."""
         return _registered(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
-    def register_load_state_dict_post_hook(self, hook: Callable[..., None], prepend: bool = False) -> Removable:
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., None], prepend: bool = False
+    ) -> Removable:
         """Call hook(optimizer) after load_state_dict()."""
         return _registered(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
@@ -266,14 +280,14 @@ def _registered(hooks: Hooks, hook: Callable[..., Any], prepend: bool) -> Remova
 
 
 def _list_params(group: dict[str, Any]) -> None:
-    """Turn group["params"] into a list of tensors, and the names of (name, tensor) pairs into "param_names"."""
+    """Make group["params"] a list of tensors, and the names of (name, tensor) pairs its "param_names"."""
     params = group["params"]
     if isinstance(params, Tensor):
         params = [params]
     elif isinstance(params, set):
         raise TypeError(
-            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
-            "will change between runs. Please use a list instead."
+            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors "
+            "in sets will change between runs. Please use a list instead."
         )
     params = list(params)
     names = [p[0] for p in params if isinstance(p, tuple)]

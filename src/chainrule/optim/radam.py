@@ -12,7 +12,8 @@ from .rules import RADAM as RULE
 class RAdam(RuleOptimizer):
     r"""Adam whose adaptive step begins once the variance of its second moment is known well enough.
 
-    .. math:: p_t = p_{t-1} - \gamma\, \hat m_t\, r_t \frac{\sqrt{1 - \beta_2^t}}{\sqrt{v_t} + \epsilon} \text{ if } \rho_t > 5 \text{ else } p_{t-1} - \gamma\, \hat m_t
+    .. math:: p_t = p_{t-1} - \gamma\, \hat m_t\, r_t \frac{\sqrt{1 - \beta_2^t}}{\sqrt{v_t} + \epsilon}
+        \text{ if } \rho_t > 5 \text{ else } p_{t-1} - \gamma\, \hat m_t
 
     Raises:
         ValueError: a negative hyper-parameter, or a decay rate outside [0, 1).
@@ -24,7 +25,7 @@ class RAdam(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([ 0.8000, -1.6000], requires_grad=True)
     """
 
     rule = RULE

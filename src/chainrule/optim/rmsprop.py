@@ -12,7 +12,8 @@ from .rules import RMSPROP as RULE
 class RMSprop(RuleOptimizer):
     r"""Gradient descent divided by the root of a running average of squared gradients.
 
-    .. math:: v_t = \alpha v_{t-1} + (1 - \alpha) g_t^2, \quad p_t = p_{t-1} - \gamma \frac{g_t}{\sqrt{v_t} + \epsilon}
+    .. math:: v_t = \alpha v_{t-1} + (1 - \alpha) g_t^2, \quad
+        p_t = p_{t-1} - \gamma \frac{g_t}{\sqrt{v_t} + \epsilon}
 
     ``centered`` subtracts the squared running mean from v; ``momentum`` is kept on the quotient.
 
@@ -26,7 +27,7 @@ class RMSprop(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([ 5.9605e-08, -1.0000e+00], requires_grad=True)
     """
 
     rule = RULE

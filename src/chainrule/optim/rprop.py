@@ -24,7 +24,7 @@ class Rprop(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([ 0.9000, -1.9000], requires_grad=True)
     """
 
     rule = RULE

@@ -1,4 +1,4 @@
-"""Optimizers that are an update rule: step() runs it on plain arrays, or recorded where it is to be differentiated."""
+"""Optimizers that are an update rule: step() runs it on plain arrays, or recorded to be differentiated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RuleOptimizer(Optimizer):
     rule: ClassVar[Rule]
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient; `closure` recomputes the loss first, which is returned."""
+        """Update every parameter that has a gradient; `closure` first recomputes the loss to return."""
         loss = None
         if closure is not None:
             with set_grad(True):
@@ -43,7 +43,7 @@ class RuleOptimizer(Optimizer):
             if plan is None or not plan.fits(params, state, group):
                 self._check_gradients(params)
                 plans[i] = plan = Plan(rule, params, state, group)
-            plan.step(group)
+            plan.step()
             for p in params:
                 touch(p, spot)
         return loss
@@ -52,7 +52,7 @@ class RuleOptimizer(Optimizer):
         """Refuse what the rule cannot be applied to; called when the set of gradients has changed."""
 
     def _step_recorded(self, group: dict[str, Any]) -> None:
-        """The rule on tensors, so that the new parameters and state depend on the tape on all that went in."""
+        """The rule on tensors: the new parameters and state are recorded as functions of all that went in."""
         rule = self.rule
         hyper = {key: group[key] for key in rule.hyper}
         stateless = not rule.numbers and not any(is_kept(entry, group) for entry in rule.buffers)

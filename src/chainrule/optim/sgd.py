@@ -24,7 +24,7 @@ class SGD(RuleOptimizer):
         >>> (w * w).sum().backward()
         >>> optimizer.step()
         >>> w
-        @OUT@
+        tensor([ 0.8000, -1.6000], requires_grad=True)
     """
 
     rule = RULE

@@ -47,9 +47,13 @@ def load_state_dict(optimizer: Optimizer, given: dict[str, Any]) -> None:
     if len(groups) != len(loaded):
         raise ValueError("loaded state dict has a different number of parameter groups")
     if any(len(g["params"]) != len(l["params"]) for g, l in zip(groups, loaded)):
-        raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+        raise ValueError(
+            "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+        )
     owner = {
-        number: (p, new) for group, new in zip(groups, loaded) for number, p in zip(new["params"], group["params"])
+        number: (p, new)
+        for group, new in zip(groups, loaded)
+        for number, p in zip(new["params"], group["params"])
     }
     state: defaultdict[Any, Any] = defaultdict(dict)
     for key, value in given["state"].items():

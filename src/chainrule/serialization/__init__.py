@@ -9,5 +9,6 @@ from .safe_globals import get_safe_globals as get_safe_globals
 from .safe_globals import safe_globals as safe_globals
 
 __all__ = [
-    "DEFAULT_PROTOCOL", "add_safe_globals", "clear_safe_globals", "get_safe_globals", "load", "safe_globals", "save",
+    "DEFAULT_PROTOCOL", "add_safe_globals", "clear_safe_globals", "get_safe_globals", "load", "safe_globals",
+    "save",
 ]  # fmt: skip

@@ -9,7 +9,6 @@ import re
 import warnings
 from typing import Any
 
-
 from ..device import device
 from .archive import ArchiveReader, ArchiveWriter
 from .files import is_path, reading, writing
@@ -24,13 +23,13 @@ __all__ = ["DEFAULT_PROTOCOL", "load", "save"]
 DEFAULT_PROTOCOL = 2
 _TRUE = ("1", "y", "yes", "true")
 _UNSAFE = (
-    "In PyTorch 2.6, we changed the default value of the `weights_only` argument in `torch.load` from `False` to "
-    "`True`. Re-running `torch.load` with `weights_only` set to `False` will likely succeed, but it can result in "
-    "arbitrary code execution. Do it only if you got the file from a trusted source."
+    "In PyTorch 2.6, we changed the default value of the `weights_only` argument in `torch.load` from "
+    "`False` to `True`. Re-running `torch.load` with `weights_only` set to `False` will likely succeed, but "
+    "it can result in arbitrary code execution. Do it only if you got the file from a trusted source."
 )
 _DOCS = (
-    "\n\nCheck the documentation of torch.load to learn more about types accepted by default with weights_only "
-    "https://pytorch.org/docs/stable/generated/torch.load.html."
+    "\n\nCheck the documentation of torch.load to learn more about types accepted by default with "
+    "weights_only https://pytorch.org/docs/stable/generated/torch.load.html."
 )
 
 
@@ -46,11 +45,13 @@ def save(
     _use_new_zipfile_serialization: bool = True,
     _disable_byteorder_record: bool = False,
 ) -> None:
-    """Write `obj` to a path or file object in PyTorch's zip format; a path in `.safetensors` gets that format.
+    """Write `obj` to a path or file object in PyTorch's zip format; a path in `.safetensors` gets that
+    format.
 
-    Tensors that share memory share it in the file, and PyTorch loads the file. A path is replaced only once the new
-    file is whole. Raises RuntimeError for a missing folder, AttributeError for an `f` without `write`, ValueError for
-    PyTorch's format before 1.6 and, with `.safetensors`, for anything but a flat dict of tensors.
+    Tensors that share memory share it in the file, and PyTorch loads the file. A path is replaced only once
+    the new file is whole. Raises RuntimeError for a missing folder, AttributeError for an `f` without
+    `write`, ValueError for PyTorch's format before 1.6 and, with `.safetensors`, for anything but a flat dict
+    of tensors.
 
     >>> import io, chainrule as cr
     >>> f = io.BytesIO(); save({"w": cr.tensor([1.0, 2.0])}, f)
@@ -60,8 +61,8 @@ def save(
     """
     if not _use_new_zipfile_serialization:
         raise ValueError(
-            "_use_new_zipfile_serialization=False asks for the format of PyTorch before 1.6, which chainrule reads but "
-            "does not write: leave the argument out"
+            "_use_new_zipfile_serialization=False asks for the format of PyTorch before 1.6, which chainrule "
+            "reads but does not write: leave the argument out"
         )
     if is_safetensors(f):
         save_safetensors(obj, f)
@@ -83,12 +84,13 @@ def load(
     mmap: bool | None = None,
     **pickle_load_args: Any,
 ) -> Any:
-    """Read what `save` or PyTorch's save wrote, from a path or a seekable file object; all tensors come to the CPU.
+    """Read what `save` or PyTorch's save wrote, from a path or a seekable file object; all tensors come to
+    the CPU.
 
-    By default only tensors, numbers, text and plain containers (and what `add_safe_globals` names) are built, and
-    nothing of the file is run; `weights_only=False` runs what the file says, so only for files you trust. `mmap=True`
-    maps a path instead of reading it. Raises UnpicklingError for what is not allowed, RuntimeError for a damaged file
-    or a `map_location` that is not the CPU.
+    By default only tensors, numbers, text and plain containers (and what `add_safe_globals` names) are built,
+    and nothing of the file is run; `weights_only=False` runs what the file says, so only for files you trust.
+    `mmap=True` maps a path instead of reading it. Raises UnpicklingError for what is not allowed,
+    RuntimeError for a damaged file or a `map_location` that is not the CPU.
     """
     weights_only = _weights_only(weights_only, pickle_module)
     if weights_only and pickle_module is not None:
@@ -106,7 +108,9 @@ def load(
             raise EmptyFileError("Ran out of input: the file is empty")
         if head != b"PK\x03\x04":
             if mmap:
-                raise RuntimeError("mmap can only be used with files saved in the zip format of PyTorch since 1.6")
+                raise RuntimeError(
+                    "mmap can only be used with files saved in the zip format of PyTorch since 1.6"
+                )
             return _load_legacy(file, weights_only, pickle_load_args)
         if mmap and not is_path(f):
             raise ValueError("f must be a file path in order to use the mmap argument")
@@ -122,15 +126,15 @@ def _weights_only(chosen: bool | None, pickle_module: Any) -> bool:
     )
     if force and forbid:
         raise RuntimeError(
-            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` should be set, but both "
-            "were set."
+            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` should be "
+            "set, but both were set."
         )
     if force:
         return True
     if chosen is None and forbid:
         warnings.warn(
-            "Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD detected, since the`weights_only` argument was not "
-            "explicitly passed to `torch.load`, forcing weights_only=False.",
+            "Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD detected, since the`weights_only` "
+            "argument was not explicitly passed to `torch.load`, forcing weights_only=False.",
             stacklevel=3,
         )
         return False
@@ -146,17 +150,19 @@ def _require_cpu(map_location: Any) -> None:
     kind = map_location if isinstance(map_location, device) else device(map_location)
     if kind.type != "cpu":
         raise RuntimeError(
-            f"Attempting to deserialize object on a {kind.type.upper()} device but torch.{kind.type}.is_available() is "
-            "False. If you are running on a CPU-only machine, please use torch.load with "
-            "map_location=torch.device('cpu') to map your storages to the CPU."
+            f"Attempting to deserialize object on a {kind.type.upper()} device but "
+            f"torch.{kind.type}.is_available() is False. If you are running on a CPU-only machine, please "
+            "use torch.load with map_location=torch.device('cpu') to map your storages to the CPU."
         )
 
 
-def _load_archive(archive: ArchiveReader, map_location: Any, weights_only: bool, options: dict[str, Any]) -> Any:
+def _load_archive(
+    archive: ArchiveReader, map_location: Any, weights_only: bool, options: dict[str, Any]
+) -> Any:
     if "constants.pkl" in archive:
         raise RuntimeError(
-            "this is a TorchScript archive, a compiled program: save the model's state_dict() with torch.save and load "
-            "that"
+            "this is a TorchScript archive, a compiled program: save the model's state_dict() with "
+            "torch.save and load that"
         )
     swapped = "byteorder" in archive and archive.read("byteorder") == b"big"
     storages: dict[str, Storage] = {}
@@ -181,7 +187,12 @@ def _checked(saved: tuple[Any, ...]) -> tuple[StorageType, str, str, int]:
         raise pickle.UnpicklingError(f"a storage is described by 5 values, got {len(saved)}")
     _, kind, key, location, count = saved
     key = key.decode() if isinstance(key, bytes) else key
-    if not isinstance(kind, StorageType) or type(key) is not str or type(count) is not int or not 0 <= count < 2**60:
+    if (
+        not isinstance(kind, StorageType)
+        or type(key) is not str
+        or type(count) is not int
+        or not 0 <= count < 2**60
+    ):
         raise pickle.UnpicklingError("the description of a storage is corrupt")
     return kind, key, location, count
 
@@ -207,10 +218,9 @@ def _worded(text: str) -> str:
     if re.search(r"GLOBAL (\S+) was not an allowed global by default\.", text):
         return (
             "Weights only load failed. This file can still be loaded, to do so you have two options, "
-            f"\033[1mdo those steps only if you trust the source of the checkpoint\033[0m. \n\t(1) {_UNSAFE}\n\t(2) "
-            "Alternatively, to load with `weights_only=True` please check the recommended steps in the following error "
-            f"message.\n\tWeightsUnpickler error: {text}{_DOCS}"
+            "\033[1mdo those steps only if you trust the source of the checkpoint\033[0m. \n\t(1) "
+            f"{_UNSAFE}\n\t(2) Alternatively, to load with `weights_only=True` please check the recommended "
+            f"steps in the following error message.\n\tWeightsUnpickler error: {text}{_DOCS}"
         )
-    return f"Weights only load failed. {_UNSAFE}\n\nWeightsUnpickler error: {text}{_DOCS}"
-
-
+    label = "" if "is blocked" in text else "WeightsUnpickler error: "
+    return f"Weights only load failed. {_UNSAFE}\n\n{label}{text}{_DOCS}"

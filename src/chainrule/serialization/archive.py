@@ -24,7 +24,9 @@ _DAMAGE = (
 
 
 class ArchiveWriter:
-    """Writes the records of one archive, in the order and with the padding that PyTorch's reader maps from."""
+    """Writes the records of one archive, in the order and with the padding that PyTorch's reader maps
+    from.
+    """
 
     def __init__(self, file: Any) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
@@ -36,7 +38,7 @@ class ArchiveWriter:
         if kind is None:
             self._zip.close()
         elif self._zip.fp is not None:
-            self._zip.fp = None  # type: ignore[assignment]  # broken off: there is nothing to complete
+            self._zip.fp = None  # broken off: there is nothing to complete
 
     def write(self, name: str, data: Any) -> None:
         """Add a record of bytes, or of anything with a flat buffer of bytes."""
@@ -57,7 +59,7 @@ class ArchiveWriter:
         self.write(".storage_alignment", str(_ALIGNMENT).encode())
         self.write("byteorder", sys.byteorder.encode())
         for key, storage in enumerate(storages):
-            self.write(f"data/{key}", memoryview(storage.view(np.uint8)))
+            self.write(f"data/{key}", storage.view(np.uint8).data)
         self.write("version", b"3\n")
 
 
@@ -112,15 +114,15 @@ class ArchiveReader:
         entry = self._entry(name)
         if entry.file_size != nbytes:
             raise RuntimeError(
-                f"PytorchStreamReader failed reading file {name}: it has {entry.file_size} bytes where the pickle "
-                f"declares {nbytes}: the file is corrupt"
+                f"PytorchStreamReader failed reading file {name}: it has {entry.file_size} bytes where the "
+                f"pickle declares {nbytes}: the file is corrupt"
             )
         try:
             if self._map is not None:
                 return np.frombuffer(self._map, np.uint8, nbytes, self._offset(entry))
             out = np.empty(nbytes, np.uint8)
             with self._zip.open(entry) as source:
-                got = _read_into(source, memoryview(out))
+                got = _read_into(source, out.data)
         except (*_DAMAGE, RuntimeError) as error:
             raise RuntimeError(f"PytorchStreamReader failed reading file {name}: {error}") from None
         if got != nbytes:

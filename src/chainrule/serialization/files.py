@@ -21,12 +21,15 @@ def is_path(f: Any) -> bool:
 def writing(f: Any) -> Iterator[Any]:
     """A binary file for `f`, a path or an object with `write`.
 
-    A path is written beside itself and moved there once everything is on the disk, so that a failure at any moment
-    leaves the old file as it was. Raises AttributeError for anything else, RuntimeError for a missing folder.
+    A path is written beside itself and moved there once everything is on the disk, so that a failure at any
+    moment leaves the old file as it was. Raises AttributeError for anything else, RuntimeError for a missing
+    folder.
     """
     if not is_path(f):
         if not hasattr(f, "write"):
-            raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute")
+            raise AttributeError(
+                "expected 'f' to be string, path, or a file-like object with a 'write' attribute"
+            )
         yield f
         flush = getattr(f, "flush", None)
         if callable(flush):
@@ -71,7 +74,9 @@ def _sync_folder(folder: str) -> None:
 
 @contextlib.contextmanager
 def reading(f: Any) -> Iterator[Any]:
-    """A seekable binary file for `f`, a path or a file object; AttributeError or UnsupportedOperation if it is not."""
+    """A seekable binary file for `f`, a path or a file object; AttributeError or UnsupportedOperation if it
+    is not.
+    """
     if is_path(f):
         with open(f, "rb") as file:
             yield file
@@ -81,7 +86,7 @@ def reading(f: Any) -> Iterator[Any]:
         f.read, f.readline  # noqa: B018
     except (io.UnsupportedOperation, AttributeError) as error:
         raise type(error)(
-            f"{error}. You can only torch.load from a file that is seekable. Please pre-load the data into a buffer "
-            "like io.BytesIO and try to load from it instead."
+            f"{error}. You can only torch.load from a file that is seekable. Please pre-load the data into a "
+            "buffer like io.BytesIO and try to load from it instead."
         ) from None
     yield f

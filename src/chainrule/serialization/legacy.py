@@ -65,7 +65,8 @@ def load_legacy(file: Any, load_one: Load) -> Any:
             promised += count * kind.dtype.itemsize
             if promised > source.left():
                 raise RuntimeError(
-                    f"the file is cut off: it declares storages of {promised} bytes, but {source.left()} are left"
+                    f"the file is cut off: it declares storages of {promised} bytes, but {source.left()} are "
+                    "left"
                 )
             storages[key] = Storage(np.zeros(count, kind.dtype.np), kind)
         root = storages[key]
@@ -90,8 +91,8 @@ def _refuse_tar(file: Any, start: int) -> None:
     file.seek(start)
     if head[257:262] == b"ustar":
         raise RuntimeError(
-            "this file is in the .tar format of PyTorch before 0.2, which is not read: load it with an old PyTorch "
-            "and save it again"
+            "this file is in the .tar format of PyTorch before 0.2, which is not read: load it with an old "
+            "PyTorch and save it again"
         )
 
 

@@ -26,7 +26,7 @@ def get_layout(name: str) -> layout:
     found = [f for f in _FORMATS if isinstance(f, layout) and repr(f) == name]
     if not found:
         raise RuntimeError(f"chainrule has dense tensors only (torch.strided), not the layout {name!r:.50}")
-    return found[0]  # type: ignore[return-value]
+    return found[0]
 
 
 TORCH: dict[str, Any] = {
@@ -65,7 +65,9 @@ for _path, _value in TORCH.items():
 
 
 def counterpart(module: str, name: str) -> Any:
-    """chainrule's object for a global of PyTorch's (`torch.nn.modules.linear Linear`); None if there is none."""
+    """chainrule's object for a global of PyTorch's (`torch.nn.modules.linear Linear`); None if there is
+    none.
+    """
     found = TORCH.get(f"{module}.{name}")
     if found is not None or not (module == "torch" or module.startswith("torch.")):
         return found

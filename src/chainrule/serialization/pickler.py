@@ -1,7 +1,7 @@
 """The writing side: a pickle in which tensors, dtypes and sizes go by PyTorch's names.
 
-NOTE [Pure Python] Only Python's own pickler lets a subclass write the name of a class that cannot be imported here
-(`torch._utils._rebuild_tensor_v2`); a state dict is some hundred objects, so its speed does not matter.
+NOTE [Pure Python] Only Python's own pickler lets a subclass write the name of a class that cannot be imported
+here (`torch._utils._rebuild_tensor_v2`); a state dict is some hundred objects, so its speed does not matter.
 """
 
 from __future__ import annotations
@@ -25,10 +25,15 @@ __all__ = ["TorchPickler"]
 _INTERNAL = frozenset({"_base", "_chain", "_grad", "_keeps", "_stamp", "_touched", "_views"})
 
 
-class TorchPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
-    """Pickles like torch.save; `storages` holds the memory to write next to the pickle, in order of their keys."""
+_PythonPickler: Any = pickle._Pickler
 
-    dispatch = pickle._Pickler.dispatch.copy()  # type: ignore[attr-defined]
+
+class TorchPickler(_PythonPickler):  # type: ignore[misc]
+    """Pickles like torch.save; `storages` holds the memory to write next to the pickle, in order of their
+    keys.
+    """
+
+    dispatch = _PythonPickler.dispatch.copy()
 
     def __init__(self, file: Any, protocol: int) -> None:
         super().__init__(file, protocol)
@@ -70,7 +75,7 @@ class TorchPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
             return NotImplemented
         state = {name: value for name, value in t.__dict__.items() if name not in _INTERNAL}
         if issubclass(cls, Parameter):
-            args = (Tensor._wrap(t._array()), t.requires_grad, OrderedDict())
+            args: tuple[Any, ...] = (Tensor._wrap(t._array()), t.requires_grad, OrderedDict())
             if state:
                 return storages.rebuild_parameter_with_state, (*args, state)
             return storages.rebuild_parameter, args
@@ -83,7 +88,7 @@ class TorchPickler(pickle._Pickler):  # type: ignore[name-defined,misc]
         a = t._array()
         storage, offset, strides, root = locate(a)
         self._roots.append(root)
-        args = (storage, offset, tuple(a.shape), strides, t.requires_grad, OrderedDict())
+        args: tuple[Any, ...] = (storage, offset, tuple(a.shape), strides, t.requires_grad, OrderedDict())
         if storage.type is storages.UNTYPED:
             return storages.rebuild_tensor_v3, (*args, t.dtype)
         return storages.rebuild_tensor_v2, args

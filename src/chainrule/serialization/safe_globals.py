@@ -56,9 +56,12 @@ def trusted() -> dict[str, Any]:
             continue
         if len(entry) != 2:
             raise ValueError(
-                f"Expected tuple of length 2 (global, str of callable full path), but got tuple of length: {len(entry)}"
+                "Expected tuple of length 2 (global, str of callable full path), but got tuple of length: "
+                f"{len(entry)}"
             )
         if type(entry[1]) is not str:
-            raise TypeError(f"Expected second item in tuple to be str of callable full path, but got: {type(entry[1])}")
+            raise TypeError(
+                f"Expected second item in tuple to be str of callable full path, but got: {type(entry[1])}"
+            )
         found[entry[1]] = entry[0]
     return found

@@ -1,6 +1,7 @@
 """Storages, the blocks of memory that tensors share in a file, and tensors rebuilt on them.
 
-Everything here is reached with values that a file chose, so everything is checked: a view must lie inside its storage.
+Everything here is reached with values that a file chose, so everything is checked: a view must lie inside its
+storage.
 """
 
 from __future__ import annotations
@@ -16,14 +17,26 @@ from ..nn.parameter import Parameter
 from ..ops.view import owner
 from ..tensor import Tensor
 from ..types import (
-    DType, bfloat16, bool_, complex64, complex128, dtype_of, float16, float32, float64, int8, int16, int32,
-    int64, uint8,
+    DType,
+    bfloat16,
+    bool_,
+    complex64,
+    complex128,
+    dtype_of,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
 )  # fmt: skip
 
 __all__ = [
-    "STORAGE_TYPES", "UNTYPED", "Storage", "StorageType", "locate", "rebuild_device_tensor", "rebuild_from_type",
-    "rebuild_parameter", "rebuild_parameter_with_state", "rebuild_tensor", "rebuild_tensor_v2", "rebuild_tensor_v3",
-    "reduced_device",
+    "STORAGE_TYPES", "UNTYPED", "Storage", "StorageType", "locate", "rebuild_device_tensor",
+    "rebuild_from_type", "rebuild_parameter", "rebuild_parameter_with_state", "rebuild_tensor",
+    "rebuild_tensor_v2", "rebuild_tensor_v3", "reduced_device",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
@@ -47,7 +60,8 @@ UNTYPED = StorageType("UntypedStorage", uint8)
 STORAGE_TYPES: dict[DType, StorageType] = {
     dtype: StorageType(f"{name}Storage", dtype)
     for name, dtype in {
-        "Bool": bool_, "Byte": uint8, "Char": int8, "Short": int16, "Int": int32, "Long": int64, "Half": float16,
+        "Bool": bool_, "Byte": uint8, "Char": int8, "Short": int16, "Int": int32, "Long": int64,
+        "Half": float16,
         "BFloat16": bfloat16, "Float": float32, "Double": float64, "ComplexFloat": complex64,
         "ComplexDouble": complex128,
     }.items()
@@ -78,7 +92,8 @@ class Storage:
 
 
 def locate(a: Array) -> tuple[Storage, int, Ints, Array]:
-    """The storage that holds `a`, with the offset and the strides of `a` in elements, and the array to keep alive.
+    """The storage that holds `a`, with the offset and the strides of `a` in elements, and the array to keep
+    alive.
 
     Memory that is no plain run of such elements (negative strides, another alignment) is copied.
     """
@@ -88,7 +103,9 @@ def locate(a: Array) -> tuple[Storage, int, Ints, Array]:
     start = _address(a) - _address(root)
     end = start + size + sum((n - 1) * s for n, s in zip(a.shape, a.strides))
     fits = a.size == 0 or (start >= 0 and end <= root.nbytes and min(a.strides, default=0) >= 0)
-    aligned = not (start % size or root.nbytes % size or any(s % size for s, n in zip(a.strides, a.shape) if n > 1))
+    aligned = not (
+        start % size or root.nbytes % size or any(s % size for s, n in zip(a.strides, a.shape) if n > 1)
+    )
     if not (root.flags.forc and fits and aligned):
         root = a = np.ascontiguousarray(a).reshape(a.shape)
         start = 0
@@ -119,7 +136,9 @@ def _address(a: Array) -> int:
 def rebuild_tensor(storage: Any, storage_offset: Any, size: Any, stride: Any) -> Tensor:
     """The tensor of the given geometry on a storage."""
     if not isinstance(storage, Storage):
-        raise pickle.UnpicklingError(f"a tensor's first argument must be a storage, got {type(storage).__name__}")
+        raise pickle.UnpicklingError(
+            f"a tensor's first argument must be a storage, got {type(storage).__name__}"
+        )
     return Tensor._wrap(_strided(storage.array, storage_offset, size, stride))
 
 
@@ -136,8 +155,8 @@ def rebuild_tensor_v2(
 
 
 def rebuild_tensor_v3(
-    storage: Any, storage_offset: Any, size: Any, stride: Any, requires_grad: Any, backward_hooks: Any, dtype: Any,
-    metadata: Any = None,
+    storage: Any, storage_offset: Any, size: Any, stride: Any, requires_grad: Any, backward_hooks: Any,
+    dtype: Any, metadata: Any = None,
 ) -> Tensor:  # fmt: skip
     """rebuild_tensor_v2 on an untyped storage, for dtypes without a storage class."""
     if not isinstance(storage, Storage) or not isinstance(dtype, DType):
@@ -163,8 +182,8 @@ def _strided(flat: Array, offset: Any, size: Any, stride: Any) -> Array:
         return np.empty(sizes, flat.dtype)
     if end > len(flat):
         raise RuntimeError(
-            f"setStorage: sizes {list(sizes)}, strides {list(strides)}, storage offset {start} are out of bounds for "
-            f"storage of size {len(flat)}: the file is corrupt"
+            f"setStorage: sizes {list(sizes)}, strides {list(strides)}, storage offset {start} are out of "
+            f"bounds for storage of size {len(flat)}: the file is corrupt"
         )
     width = flat.itemsize
     try:
@@ -174,8 +193,12 @@ def _strided(flat: Array, offset: Any, size: Any, stride: Any) -> Array:
 
 
 def _lengths(what: str, values: Any) -> Ints:
-    if not isinstance(values, (tuple, list)) or any(type(v) is not int or v < 0 or v >= 2**62 for v in values):
-        raise RuntimeError(f"a tensor's {what} must be integers from 0 on, got {values!r:.100}: the file is corrupt")
+    if not isinstance(values, (tuple, list)) or any(
+        type(v) is not int or v < 0 or v >= 2**62 for v in values
+    ):
+        raise RuntimeError(
+            f"a tensor's {what} must be integers from 0 on, got {values!r:.100}: the file is corrupt"
+        )
     return tuple(values)
 
 

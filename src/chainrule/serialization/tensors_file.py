@@ -18,7 +18,8 @@ __all__ = ["TensorDict", "is_safetensors", "load_safetensors", "save_safetensors
 
 _VERSIONS = "state_dict._metadata"  # where the versions of a state dict's modules are kept, as JSON
 _CODES = {
-    "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "I32": "int32", "U32": "uint32",
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "I32": "int32",
+    "U32": "uint32",
     "I64": "int64", "U64": "uint64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
     "C64": "complex64",
 }  # fmt: skip
@@ -39,12 +40,15 @@ def _saved(name: Any, value: Any) -> np.ndarray[Any, Any]:
     if not isinstance(name, str) or not isinstance(value, Tensor):
         raise ValueError(
             f"a .safetensors file holds one flat dict of tensors by name\n  came:     {name!r} -> "
-            f"{type(value).__name__}\n  fix:      save the model's state_dict() alone, or the whole as a .pt file"
+            f"{type(value).__name__}\n  fix:      save the model's state_dict() alone, or the whole as a .pt "
+            "file"
         )
     a = np.asarray(value._array(), order="C")
     dtype = dtype_of(a)
     if dtype.name not in _SAVED:
-        raise ValueError(f"a .safetensors file cannot hold {dtype} ({name!r}): save a .pt file, or convert the tensor")
+        raise ValueError(
+            f"a .safetensors file cannot hold {dtype} ({name!r}): save a .pt file, or convert the tensor"
+        )
     return a
 
 
@@ -77,7 +81,7 @@ def load_safetensors(path: Any) -> TensorDict:
     with open(path, "rb") as file:
         data = file.read()
     try:
-        entries = safetensors.deserialize(data)
+        entries: Any = safetensors.deserialize(data)  # type: ignore[no-untyped-call]
         (length,) = np.frombuffer(data[:8], "<u8").tolist()
         metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
     except (safetensors.SafetensorError, ValueError) as error:
@@ -95,7 +99,9 @@ def load_safetensors(path: Any) -> TensorDict:
 def _array(name: str, entry: dict[str, Any]) -> np.ndarray[Any, Any]:
     code = _CODES.get(entry["dtype"])
     if code is None:
-        raise RuntimeError(f"chainrule has no dtype for {entry['dtype']} of {name!r} in this safetensors file")
+        raise RuntimeError(
+            f"chainrule has no dtype for {entry['dtype']} of {name!r} in this safetensors file"
+        )
     dtype: DType = DTYPES[code]
     a = np.frombuffer(bytearray(entry["data"]), dtype.np.newbyteorder("<"))
     return a.astype(dtype.np, copy=False).reshape(entry["shape"])

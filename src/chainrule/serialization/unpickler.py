@@ -1,8 +1,9 @@
-"""The reading side: a pickle machine that builds tensors and plain containers and nothing else, and the trusting one.
+"""The reading side: a pickle machine that builds tensors and plain containers and nothing else, and the
+trusting one.
 
-NOTE [Nothing runs] The machine interprets the opcodes itself. A name in the file is looked up in tables, never imported;
-what the tables hold may be called only through a function here that checks its arguments, so that no file can run code,
-change a class, or ask for more memory than its own size.
+NOTE [Nothing runs] The machine interprets the opcodes itself. A name in the file is looked up in tables,
+never imported; what the tables hold may be called only through a function here that checks its arguments, so
+that no file can run code, change a class, or ask for more memory than its own size.
 """
 
 from __future__ import annotations
@@ -15,77 +16,14 @@ from collections.abc import Callable
 from pickle import UnpicklingError, decode_long
 from typing import Any
 
-from .._size import Size
-from ..device import device
-from ..nn.parameter import Parameter
-from . import storages
-from .names import PLAIN, TORCH, counterpart, get_layout
+from .calls import CALLS
+from .names import PLAIN, TORCH, counterpart
 from .safe_globals import trusted
 
 __all__ = ["SafeUnpickler", "TrustingUnpickler"]
 
 _BLOCKED = frozenset({"sys", "os", "posix", "nt"})
 _CONTAINERS = (dict, OrderedDict, Counter)
-
-
-# ----- what may be called, each with its arguments checked
-
-
-def _pairs(*args: Any) -> OrderedDict[Any, Any]:
-    return OrderedDict(*args[:1])
-
-
-def _counter(counts: Any = None) -> Counter[Any]:
-    if counts is not None and type(counts) is not dict:
-        raise UnpicklingError(f"a Counter is made of a dict, got {type(counts).__name__}")
-    return Counter(counts)
-
-
-def _set(items: Any = ()) -> set[Any]:
-    return set(_sequence(items))
-
-
-def _sequence(items: Any) -> Any:
-    if type(items) not in (list, tuple):
-        raise UnpicklingError(f"expected a list or tuple, got {type(items).__name__}")
-    return items
-
-
-def _bytearray(data: Any = b"", encoding: str = "latin-1") -> bytearray:
-    if type(data) is str:
-        return bytearray(_encode(data, encoding))
-    if type(data) not in (bytes, bytearray):  # bytearray(10**12) would be a terabyte of zeros
-        raise UnpicklingError(f"a bytearray is made of bytes, got {type(data).__name__}")
-    return bytearray(data)
-
-
-def _encode(text: Any, encoding: str = "utf-8") -> bytes:
-    if type(text) is not str or encoding not in ("latin1", "latin-1", "ascii", "utf-8"):
-        raise UnpicklingError(f"bytes are made of text and one of the plain encodings, got {encoding!r:.50}")
-    return text.encode(encoding)
-
-
-def _complex(real: Any, imag: Any = 0.0) -> complex:
-    if type(real) not in (int, float) or type(imag) not in (int, float):
-        raise UnpicklingError("a complex number is made of two numbers")
-    return complex(real, imag)
-
-
-def _device(kind: Any, index: Any = None) -> device:
-    if type(kind) is not str or type(index) not in (int, type(None)):
-        raise UnpicklingError("a device is made of a name and an index")
-    return device(kind, index)
-
-
-_CALLS: dict[int, Callable[..., Any]] = {
-    id(called): call
-    for called, call in (
-        (OrderedDict, _pairs), (Counter, _counter), (set, _set), (bytearray, _bytearray), (complex, _complex),
-        (PLAIN["_codecs.encode"], _encode), (Size, lambda sizes=(): Size(_sequence(sizes))), (device, _device),
-        (Parameter, storages.rebuild_parameter), (get_layout, get_layout),
-        *((value, value) for name, value in TORCH.items() if "._rebuild_" in name),
-    )
-}  # fmt: skip
 
 
 def _is_in(value: Any, values: Any) -> bool:
@@ -95,7 +33,9 @@ def _is_in(value: Any, values: Any) -> bool:
 class SafeUnpickler:
     """Reads one pickle of tensors, numbers, text and plain containers; UnpicklingError for anything else."""
 
-    def __init__(self, read: Callable[[int], bytes], readline: Callable[[], bytes], storage: Callable[[Any], Any]):
+    def __init__(
+        self, read: Callable[[int], bytes], readline: Callable[[], bytes], storage: Callable[[Any], Any]
+    ):
         self._read = read
         self._readline = readline
         self._storage = storage
@@ -181,7 +121,9 @@ class SafeUnpickler:
         module = IMPORT_MAPPING.get(module, module)
         path = f"{module}.{name}"
         if module in _BLOCKED:
-            raise UnpicklingError(f"Trying to load unsupported GLOBAL {path} whose module {module} is blocked.")
+            raise UnpicklingError(
+                f"Trying to load unsupported GLOBAL {path} whose module {module} is blocked."
+            )
         for table in (TORCH, PLAIN, self._trusted):
             if path in table:
                 return table[path]
@@ -191,14 +133,15 @@ class SafeUnpickler:
         path = path.removeprefix("builtins.")
         raise UnpicklingError(
             f"Unsupported global: GLOBAL {path} was not an allowed global by default. Please use "
-            f"`torch.serialization.add_safe_globals([{path}])` or the `torch.serialization.safe_globals([{path}])` "
-            "context manager to allowlist this global if you trust this class/function."
+            f"`torch.serialization.add_safe_globals([{path}])` or the "
+            f"`torch.serialization.safe_globals([{path}])` context manager to allowlist this global if you "
+            "trust this class/function."
         )
 
     def call(self, function: Any, args: Any, kwargs: Any = None) -> Any:
         if type(args) is not tuple:
             raise UnpicklingError(f"arguments must be a tuple, got {type(args).__name__}")
-        checked = _CALLS.get(id(function))
+        checked = CALLS.get(id(function))
         if checked is not None and not kwargs:
             return checked(*args)
         if _is_in(function, self._trusted.values()):
@@ -211,14 +154,14 @@ class SafeUnpickler:
 
     def new(self, kwargs: Any = None) -> None:
         args, cls = self.stack.pop(), self.stack.pop()
-        if id(cls) in _CALLS:
+        if id(cls) in CALLS:
             self.push(self.call(cls, args, kwargs))
         elif isinstance(cls, type) and _is_in(cls, self._trusted.values()):
             self.push(cls.__new__(cls, *args, **(kwargs or {})))
         else:
             raise UnpicklingError(
-                "Can only create new object for nn.Parameter or classes allowlisted via `add_safe_globals` but got "
-                f"{cls!r:.100}"
+                "Can only create new object for nn.Parameter or classes allowlisted via `add_safe_globals` "
+                f"but got {cls!r:.100}"
             )
 
     def new_ex(self) -> None:
@@ -233,8 +176,8 @@ class SafeUnpickler:
             return
         if not _is_in(type(made), self._trusted.values()):
             raise UnpicklingError(
-                "Can only build Tensor, Parameter, OrderedDict or types allowlisted via `add_safe_globals`, but got "
-                f"{type(made)}"
+                "Can only build Tensor, Parameter, OrderedDict or types allowlisted via `add_safe_globals`, "
+                f"but got {type(made)}"
             )
         if hasattr(made, "__setstate__"):
             made.__setstate__(state)
@@ -264,7 +207,8 @@ class SafeUnpickler:
         target = self.stack[-1]
         if type(target) not in _CONTAINERS:
             raise UnpicklingError(
-                f"Can only SETITEM for dict, collections.OrderedDict, collections.Counter, but got {type(target)}"
+                "Can only SETITEM for dict, collections.OrderedDict, collections.Counter, but got "
+                f"{type(target)}"
             )
         for i in range(0, len(items), 2):
             target[items[i]] = items[i + 1]
@@ -368,4 +312,11 @@ class TrustingUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         found = counterpart(module, name)
-        return super().find_class(module, name) if found is None else found
+        if found is not None:
+            return found
+        if module.partition(".")[0] == "torch":
+            raise UnpicklingError(
+                f"the file holds {module}.{name} of PyTorch, which chainrule has no counterpart of: save the "
+                "state_dict() there and load that"
+            )
+        return super().find_class(module, name)

@@ -33,7 +33,9 @@ def tuple_of(value: Any, count: int, name: str) -> tuple[int, ...]:
     if len(out) == 1:
         return out * count
     if len(out) != count:
-        raise RuntimeError(f"expected {name} to be a single integer value or a list of {count} values, but got {name}={list(out)}")
+        raise RuntimeError(
+            f"expected {name} to be a single integer value or a list of {count} values, but got {name}={list(out)}"
+        )
     return out
 
 
@@ -54,9 +56,7 @@ def _without_batch(x: Tensor) -> Tensor:
 def reduction_of(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
     """The reduction's name, also from the two legacy flags."""
     if size_average is not None or reduce is not None:
-        reduction = (
-            "none" if reduce is False else "sum" if size_average is False else "mean"
-        )
+        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
         warnings.warn(
             f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
             UserWarning, stacklevel=4,

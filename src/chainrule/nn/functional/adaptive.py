@@ -16,10 +16,14 @@ def _target(output_size: Any, size: tuple[int, ...]) -> tuple[int, ...]:
     d = len(size)
     wanted = (output_size,) * d if output_size is None or isinstance(output_size, int) else tuple(output_size)
     if len(wanted) != d:
-        raise ValueError(f"output_size must have {d} elements for an input with {d} spatial dimensions, got {wanted}")
+        raise ValueError(
+            f"output_size must have {d} elements for an input with {d} spatial dimensions, got {wanted}"
+        )
     out = tuple(n if m is None else int(m) for n, m in zip(size, wanted))
     if any(n < 0 for n in out):
-        raise RuntimeError(f"elements of output_size must be greater than or equal to 0 but received {list(out)}")
+        raise RuntimeError(
+            f"elements of output_size must be greater than or equal to 0 but received {list(out)}"
+        )
     return out
 
 
@@ -38,8 +42,8 @@ def _adaptive_avg(d: int) -> Callable[..., Tensor]:
     None keeps a dimension's size. Raises RuntimeError for an input of the wrong number of dimensions.
 
     >>> import chainrule as cr
-    >>> cr.nn.functional.{name}(cr.ones(1, 3, {', '.join('5' * d)}), 1).shape
-    torch.Size([1, 3, {', '.join('1' * d)}])
+    >>> cr.nn.functional.{name}(cr.ones(1, 3, {", ".join("5" * d)}), 1).shape
+    torch.Size([1, 3, {", ".join("1" * d)}])
     """
     return function
 
@@ -64,8 +68,8 @@ def _adaptive_max(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     None keeps a dimension's size. With return_indices also the flat indices.
 
     >>> import chainrule as cr
-    >>> cr.nn.functional.{name}(cr.ones(1, 3, {', '.join('5' * d)}), 2).shape
-    torch.Size([1, 3, {', '.join('2' * d)}])
+    >>> cr.nn.functional.{name}(cr.ones(1, 3, {", ".join("5" * d)}), 2).shape
+    torch.Size([1, 3, {", ".join("2" * d)}])
     """
     return function, with_indices
 

@@ -148,8 +148,16 @@ def multi_head_attention_forward(
         raise AssertionError("bias_k and bias_v must be given together")
     heads = batch * num_heads
     q = _split(q, heads, width // num_heads)
-    k = _split(k, heads, width // num_heads) if static_k is None else _static(static_k, heads, width // num_heads, "k")
-    v = _split(v, heads, width // num_heads) if static_v is None else _static(static_v, heads, width // num_heads, "v")
+    k = (
+        _split(k, heads, width // num_heads)
+        if static_k is None
+        else _static(static_k, heads, width // num_heads, "k")
+    )
+    v = (
+        _split(v, heads, width // num_heads)
+        if static_v is None
+        else _static(static_v, heads, width // num_heads, "v")
+    )
     if add_zero_attn:
         zeros = Tensor._wrap(np.zeros((heads, 1, width // num_heads), k._a.dtype))
         k, v = cat([k, zeros], 1), cat([v, zeros], 1)
@@ -166,7 +174,9 @@ def multi_head_attention_forward(
     return out, attention
 
 
-def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float, weights: bool) -> tuple[Tensor, Tensor | None]:
+def _attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float, weights: bool
+) -> tuple[Tensor, Tensor | None]:
     """Output (heads, L, E) and the weights; a row in which nothing is allowed is NaN with weights, zero without."""
     if not weights:
         return scaled_dot_product_attention(q, k, v, mask, p), None
@@ -179,10 +189,14 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float, weig
     return attention @ v, attention
 
 
-def _check_ranks(q: Tensor, k: Tensor, v: Tensor, padding: Tensor | None, mask: Tensor | None, heads: int) -> bool:
+def _check_ranks(
+    q: Tensor, k: Tensor, v: Tensor, padding: Tensor | None, mask: Tensor | None, heads: int
+) -> bool:
     rank = q._a.ndim
     if rank not in (2, 3):
-        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {rank}-D query tensor")
+        raise AssertionError(
+            f"query should be unbatched 2D or batched 3D tensor but received {rank}-D query tensor"
+        )
     word = "batched (3-D)" if rank == 3 else "unbatched (2-D)"
     if k._a.ndim != rank or v._a.ndim != rank:
         raise AssertionError(
@@ -233,10 +247,14 @@ def _full_mask(mask: Tensor, length: int, size: int, heads: int) -> Tensor:
     shape = mask._a.shape
     if mask._a.ndim == 2:
         if shape != (length, size):
-            raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, size)}.")
+            raise RuntimeError(
+                f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, size)}."
+            )
         return mask.unsqueeze(0)  # type: ignore[no-any-return]
     if shape != (heads, length, size):
-        raise RuntimeError(f"The shape of the 3D attn_mask is {mask.shape}, but should be {(heads, length, size)}.")
+        raise RuntimeError(
+            f"The shape of the 3D attn_mask is {mask.shape}, but should be {(heads, length, size)}."
+        )
     return mask
 
 
@@ -280,7 +298,9 @@ def _merged(mask: Tensor | None, padding: Tensor | None, batch: int, heads: int,
     if padding is None:
         return mask
     if padding._a.shape != (batch, size):
-        raise AssertionError(f"expecting key_padding_mask shape of {(batch, size)}, but got {tuple(padding._a.shape)}")
+        raise AssertionError(
+            f"expecting key_padding_mask shape of {(batch, size)}, but got {tuple(padding._a.shape)}"
+        )
     rows = padding.reshape(batch, 1, 1, size).expand(batch, heads, 1, size).reshape(batch * heads, 1, size)
     return rows if mask is None else mask + rows
 

@@ -32,7 +32,9 @@ def _implicit(name: str, dim: int | None, ndim: int, stacklevel: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
     """exp(x) / Σ exp(x) along `dim`.
 
     >>> import chainrule as cr
@@ -43,7 +45,9 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     return along(nn.softmax, input, _implicit("softmax", dim, input._a.ndim, _stacklevel), dtype)
 
 
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
     """x - ln Σ exp(x) along `dim`.
 
     >>> import chainrule as cr
@@ -54,7 +58,9 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     return along(nn.log_softmax, input, _implicit("log_softmax", dim, input._a.ndim, _stacklevel), dtype)
 
 
-def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
     """softmax(-x) along `dim`.
 
     >>> import chainrule as cr
@@ -67,7 +73,9 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     return along(nn.softmax, -input, _implicit("softmin", dim, input._a.ndim, _stacklevel), None)
 
 
-def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
     """softmax((logits + Gumbel noise) / tau): a differentiable sample; hard makes it one-hot, with the soft gradient."""
     from ... import random
 
@@ -94,7 +102,9 @@ def _as_rows(name: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return x.reshape(1, -1), target.reshape(1)
     if size[0] != (wanted[0] if wanted else None):
         if len(wanted) > 0:
-            raise ValueError(f"Expected input batch_size ({size[0]}) to match target batch_size ({wanted[0]}).")
+            raise ValueError(
+                f"Expected input batch_size ({size[0]}) to match target batch_size ({wanted[0]})."
+            )
         raise RuntimeError(f"size mismatch (got input: {list(size)}, target: {list(wanted)})")
     if len(size) == 2:
         if len(wanted) != 1:
@@ -114,9 +124,11 @@ def _check_indices(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
     tensor_argument(name, x)
     tensor_argument(name, target, 2, "target")
     if x._a.dtype.kind not in "fV":
-        raise RuntimeError(f'"{name}_out_frame" not implemented for \'{scalar_type(x)}\'')
+        raise RuntimeError(f"\"{name}_out_frame\" not implemented for '{scalar_type(x)}'")
     if target._a.dtype.kind not in "iu" or target._a.dtype.itemsize not in (1, 8):
-        raise RuntimeError(f"expected scalar type Long but found {scalar_type(target)}: class indices are integers, use target.long()")
+        raise RuntimeError(
+            f"expected scalar type Long but found {scalar_type(target)}: class indices are integers, use target.long()"
+        )
     if weight is not None:
         classes = x._a.shape[1] if x._a.ndim > 1 else x._a.shape[0]
         if weight._a.shape != (classes,):
@@ -170,6 +182,16 @@ def cross_entropy(
     """
     if size_average is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
         reduction = reduction_of(reduction, size_average, reduce)
+    if type(input) is Tensor and type(target) is Tensor and weight is None and label_smoothing == 0.0:
+        a, t = input._a, target._a  # the everyday case needs no further checks
+        if (
+            a.ndim == 2
+            and t.ndim == 1
+            and t.dtype == np.int64
+            and a.dtype.kind == "f"
+            and a.shape[0] == t.shape[0]
+        ):
+            return bind(ops.cross_entropy, (input, target, None, reduction, ignore_index))  # type: ignore[no-any-return]
     tensor_argument("cross_entropy", input)
     tensor_argument("cross_entropy", target, 2, "target")
     if not 0.0 <= label_smoothing <= 1.0:
@@ -178,11 +200,15 @@ def cross_entropy(
         return _probabilities(input, target, weight, reduction, label_smoothing)
     _check_indices("cross_entropy", input, target, weight)
     if label_smoothing == 0.0:
-        return _over_classes(ops.cross_entropy, "cross_entropy", input, target, weight, reduction, ignore_index)
+        return _over_classes(
+            ops.cross_entropy, "cross_entropy", input, target, weight, reduction, ignore_index
+        )
     return _smoothed(input, target, weight, reduction, ignore_index, label_smoothing)
 
 
-def _smoothed(x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore: int, smoothing: float) -> Tensor:
+def _smoothed(
+    x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore: int, smoothing: float
+) -> Tensor:
     dim = 0 if x._a.ndim == 1 else 1
     logp = bind(nn.log_softmax, (x, dim))
     sharp = nll_loss(logp, target, weight, None, ignore, None, reduction)
@@ -200,9 +226,13 @@ def _smoothed(x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, 
     return (1 - smoothing) * sharp + spread * (smoothing / classes)
 
 
-def _probabilities(x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float) -> Tensor:
+def _probabilities(
+    x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float
+) -> Tensor:
     if target._a.dtype.kind not in "fV":
-        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {scalar_type(target)}")
+        raise RuntimeError(
+            f"Expected floating point type for target with class probabilities, got {scalar_type(target)}"
+        )
     dim = 0 if x._a.ndim == 1 else 1
     if weight is not None and weight._a.shape != (x._a.shape[dim],):
         raise RuntimeError(

@@ -37,9 +37,13 @@ def _check(name: str, x: Tensor, w: Tensor, b: Tensor | None, d: int, groups: in
     tensor_argument(name, w, 2, "weight")
     size, kernel = list(x._a.shape), list(w._a.shape)
     if len(size) not in (d + 1, d + 2):
-        raise RuntimeError(f"Expected {d + 1}D (unbatched) or {d + 2}D (batched) input to {name}, but got input of size: {size}")
+        raise RuntimeError(
+            f"Expected {d + 1}D (unbatched) or {d + 2}D (batched) input to {name}, but got input of size: {size}"
+        )
     if len(kernel) != d + 2:
-        raise RuntimeError(f"expected a {d + 2}-dimensional weight for {name}, but got weight of size: {kernel}")
+        raise RuntimeError(
+            f"expected a {d + 2}-dimensional weight for {name}, but got weight of size: {kernel}"
+        )
     if x._a.dtype != w._a.dtype or (b is not None and b._a.dtype != x._a.dtype):
         other, what = (w, "weight") if x._a.dtype != w._a.dtype else (b, "bias")
         raise RuntimeError(
@@ -98,14 +102,14 @@ def _conv(d: int) -> Callable[..., Tensor]:
         return batched(lambda x: bind(ops.conv, (x, weight, bias, *attributes)), input, d)  # type: ignore[no-any-return]
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""Cross-correlation of `input` (N, C, {_axes(d)}) with `weight` (out, C / groups, {_axes(d, 'k')}).
+    function.__doc__ = f"""Cross-correlation of `input` (N, C, {_axes(d)}) with `weight` (out, C / groups, {_axes(d, "k")}).
 
     `padding` is an int, {d} of them, 'same' or 'valid'; a `dilation` d leaves d - 1 values between those it reads.
     Raises RuntimeError if the channels, the dtypes or the sizes do not fit.
 
     >>> import chainrule as cr
-    >>> cr.nn.functional.{name}(cr.ones(1, 1, {', '.join('4' * d)}), cr.ones(2, 1, {', '.join('3' * d)})).shape
-    torch.Size([1, 2, {', '.join('2' * d)}])
+    >>> cr.nn.functional.{name}(cr.ones(1, 1, {", ".join("4" * d)}), cr.ones(2, 1, {", ".join("3" * d)})).shape
+    torch.Size([1, 2, {", ".join("2" * d)}])
     """
     return function
 
@@ -141,19 +145,21 @@ def _conv_transpose(d: int) -> Callable[..., Tensor]:
                 f"Given input size per channel: {list(input._a.shape[-d:])}. Calculated output size per channel: "
                 f"{list(size)}. Output size is too small"
             )
-        pads = tuple((lo, hi - e) for (lo, hi), e in zip(pads, extra))  # output padding is padding that is not cut off
+        pads = tuple(
+            (lo, hi - e) for (lo, hi), e in zip(pads, extra)
+        )  # output padding is padding that is not cut off
         attributes = (size, steps, pads, spread, groups)
         return batched(lambda x: bind(ops.conv_input, (x, weight, bias, *attributes)), input, d)  # type: ignore[no-any-return]
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The transpose of {name.replace('_transpose', '')} as a map of its input; weight (in, out / groups, {_axes(d, 'k')}).
+    function.__doc__ = f"""The transpose of {name.replace("_transpose", "")} as a map of its input; weight (in, out / groups, {_axes(d, "k")}).
 
     `output_padding` adds to one side of the result's size.
     Raises RuntimeError if the channels, the dtypes or the sizes do not fit.
 
     >>> import chainrule as cr
-    >>> cr.nn.functional.{name}(cr.ones(1, 1, {', '.join('2' * d)}), cr.ones(1, 2, {', '.join('3' * d)})).shape
-    torch.Size([1, 2, {', '.join('4' * d)}])
+    >>> cr.nn.functional.{name}(cr.ones(1, 1, {", ".join("2" * d)}), cr.ones(1, 2, {", ".join("3" * d)})).shape
+    torch.Size([1, 2, {", ".join("4" * d)}])
     """
     return function
 
@@ -168,7 +174,9 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     return y.permute(2, 0, 1)  # type: ignore[no-any-return]
 
 
-def unfold(input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> Tensor:
+def unfold(
+    input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
+) -> Tensor:
     """The sliding blocks of an image (N, C, H, W) as columns (N, C·kH·kW, blocks).
 
     >>> import chainrule as cr
@@ -194,7 +202,11 @@ def unfold(input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Size
 
 
 def _blocks(kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
-    sizes = tuple_of(kernel, 2, "kernel_size"), tuple_of(stride, 2, "stride"), tuple_of(dilation, 2, "dilation")
+    sizes = (
+        tuple_of(kernel, 2, "kernel_size"),
+        tuple_of(stride, 2, "stride"),
+        tuple_of(dilation, 2, "dilation"),
+    )
     for name, values in zip(("kernel size", "stride", "dilation"), sizes):
         if any(v <= 0 for v in values):
             raise RuntimeError(f"{name} should be greater than zero, but got {list(values)}")
@@ -205,11 +217,18 @@ def _blocks(kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
 
 
 def _block_counts(size: Any, kernel: Any, stride: Any, pads: Any, dilation: Any) -> tuple[int, ...]:
-    return tuple(output_size(n, k, s, lo + hi, q) for n, k, s, (lo, hi), q in zip(size, kernel, stride, pads, dilation))
+    return tuple(
+        output_size(n, k, s, lo + hi, q) for n, k, s, (lo, hi), q in zip(size, kernel, stride, pads, dilation)
+    )
 
 
 def fold(
-    input: Tensor, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
+    input: Tensor,
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Sizes = 0,
+    stride: Sizes = 1,
 ) -> Tensor:
     """Columns (N, C·kH·kW, blocks) added up into an image (N, C, H, W): the transpose of unfold.
 
@@ -222,7 +241,9 @@ def fold(
     kernel, stride2, pads, dilation2 = _blocks(kernel_size, dilation, padding, stride)
     shape = input._a.shape
     if len(shape) not in (2, 3):
-        raise RuntimeError(f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size, but got: {list(shape)}")
+        raise RuntimeError(
+            f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size, but got: {list(shape)}"
+        )
     if shape[-2] % product(kernel):
         raise RuntimeError(
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "

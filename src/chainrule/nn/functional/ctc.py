@@ -34,7 +34,9 @@ def ctc_loss(
     if not 0 <= blank < classes:
         raise RuntimeError("blank must be in label range")
     if lengths.size and lengths.max() > steps:
-        raise RuntimeError(f"Expected input_lengths to have value at most {steps}, but got value {int(lengths.max())}")
+        raise RuntimeError(
+            f"Expected input_lengths to have value at most {steps}, but got value {int(lengths.max())}"
+        )
     rows = _rows(targets._a, sizes, batch)
     args = (x, Tensor._wrap(rows), Tensor._wrap(lengths), Tensor._wrap(sizes), blank, zero_infinity)
     loss: Tensor = bind(ops.ctc, args)
@@ -57,11 +59,15 @@ def _rows(targets: Any, sizes: Any, batch: int) -> Any:
     width = int(sizes.max(initial=0))
     if targets.ndim == 2 and targets.shape[0] == batch:
         if targets.shape[1] < width:
-            raise RuntimeError(f"Expected tensor to have size at least {width} at dimension 1, but got size {list(targets.shape)}")
+            raise RuntimeError(
+                f"Expected tensor to have size at least {width} at dimension 1, but got size {list(targets.shape)}"
+            )
         return targets[:, :width].astype(np.int64)
     flat = targets.reshape(-1)
     if flat.size != sizes.sum():
-        raise RuntimeError(f"Expected the {int(sizes.sum())} targets that target_lengths announce, but got {flat.size}")
+        raise RuntimeError(
+            f"Expected the {int(sizes.sum())} targets that target_lengths announce, but got {flat.size}"
+        )
     rows = np.zeros((batch, width), np.int64)
     rows[np.arange(width) < sizes[:, None]] = flat
     return rows

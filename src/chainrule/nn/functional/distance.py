@@ -28,7 +28,9 @@ def _constant(a: Any, like: Tensor) -> Tensor:
     return Tensor._wrap(np.asarray(a).astype(like._a.dtype))
 
 
-def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
     """‖x₁ - x₂ + eps‖_p over the last dimension.
 
     >>> import chainrule as cr
@@ -137,7 +139,9 @@ def triplet_margin_loss(
             "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
             f"anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
         )
-    return _triplet(anchor, positive, negative, lambda a, b: pairwise_distance(a, b, p, eps), margin, swap, reduction)
+    return _triplet(
+        anchor, positive, negative, lambda a, b: pairwise_distance(a, b, p, eps), margin, swap, reduction
+    )
 
 
 def triplet_margin_with_distance_loss(
@@ -148,10 +152,14 @@ def triplet_margin_with_distance_loss(
     reduction = reduction_of(reduction, None, None)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
-    return _triplet(anchor, positive, negative, distance_function or pairwise_distance, margin, swap, reduction)
+    return _triplet(
+        anchor, positive, negative, distance_function or pairwise_distance, margin, swap, reduction
+    )
 
 
-def _triplet(a: Tensor, p: Tensor, n: Tensor, d: Callable[..., Tensor], margin: float, swap: bool, reduction: str) -> Tensor:
+def _triplet(
+    a: Tensor, p: Tensor, n: Tensor, d: Callable[..., Tensor], margin: float, swap: bool, reduction: str
+) -> Tensor:
     near, far = d(a, p), d(a, n)
     if swap:
         far = far.minimum(d(p, n))

@@ -76,9 +76,13 @@ def _check_bilinear(a: Any, b: Any, w: Any, bias: Any) -> None:
             raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {i}: got {m} and {n}")
     for which, size, want in (("input1", a[-1], w[1]), ("input2", b[-1], w[2])):
         if size != want:
-            raise RuntimeError(f"bilinear(): {which} size does not match weight size: got {size} but expected {want}")
+            raise RuntimeError(
+                f"bilinear(): {which} size does not match weight size: got {size} but expected {want}"
+            )
     if bias is not None and bias[0] != w[0]:
-        raise RuntimeError(f"bilinear(): bias size does not match weight size: got {bias[0]} but expected {w[0]}")
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {bias[0]} but expected {w[0]}"
+        )
 
 
 __all__ = ["bilinear", "linear"]

@@ -182,7 +182,11 @@ def binary_cross_entropy(
     if target._a.dtype != input._a.dtype:
         raise RuntimeError(f"Found dtype {scalar_type(target)} but expected {scalar_type(input)}")
     p = input._a
-    if p.size and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1) and not np.isnan(p).all():
+    if (
+        p.size
+        and not (np.minimum.reduce(p, axis=None) >= 0 and np.maximum.reduce(p, axis=None) <= 1)
+        and not np.isnan(p).all()
+    ):
         if (p < 0).any() or (p > 1).any():
             raise RuntimeError("all elements of input should be between 0 and 1")
     if weight is None:
@@ -292,11 +296,17 @@ def gaussian_nll_loss(
     if var._a.shape != input._a.shape:
         if input._a.shape[:-1] == var._a.shape:
             var = var.unsqueeze(-1)
-        elif not (var._a.ndim == input._a.ndim and all(m in (n, 1) for n, m in zip(input._a.shape, var._a.shape))):
-            raise ValueError(f"var is of incorrect size: {list(var._a.shape)} for an input of size {list(input._a.shape)}")
+        elif not (
+            var._a.ndim == input._a.ndim and all(m in (n, 1) for n, m in zip(input._a.shape, var._a.shape))
+        ):
+            raise ValueError(
+                f"var is of incorrect size: {list(var._a.shape)} for an input of size {list(input._a.shape)}"
+            )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(reduction + " is not valid")
-    missing = Tensor._wrap(np.maximum(eps - var._a, 0).astype(var._a.dtype))  # a constant: the gradient is that of var
+    missing = Tensor._wrap(
+        np.maximum(eps - var._a, 0).astype(var._a.dtype)
+    )  # a constant: the gradient is that of var
     var = var + missing
     e = 0.5 * (log(var) + (input - target) ** 2 / var)
     return reduce_loss(e + 0.5 * math.log(2 * math.pi) if full else e, reduction)

@@ -17,7 +17,9 @@ from ._arguments import product
 def _floating(name: str, x: Tensor) -> None:
     tensor_argument(name, x)
     if x.dtype.category < FLOAT:
-        raise RuntimeError(f"{name}: expected a floating-point input, but got {x.dtype}: convert it with .float()")
+        raise RuntimeError(
+            f"{name}: expected a floating-point input, but got {x.dtype}: convert it with .float()"
+        )
 
 
 # ----- batch norm
@@ -42,15 +44,24 @@ def batch_norm(
     if training:
         values = product(shape) // (shape[1] if len(shape) > 1 and shape[1] else 1)
         if values == 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+            raise ValueError(
+                f"Expected more than 1 value per channel when training, got input size {input.shape}"
+            )
     elif running_mean is None or running_var is None:
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
     if len(shape) < 2 and product(shape):
-        raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1): batch_norm needs (N, C, *)")
+        raise IndexError(
+            "Dimension out of range (expected to be in range of [-1, 0], but got 1): batch_norm needs (N, C, *)"
+        )
     if len(shape) < 2:
         return input * 1
     channels = shape[1]
-    for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+    for name, t in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
         if t is not None and product(t._a.shape) != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {product(t._a.shape)}")
     if not training:
@@ -62,7 +73,9 @@ def batch_norm(
     return y  # type: ignore[no-any-return]
 
 
-def _update(running_mean: Any, running_var: Any, mean: Any, rstd: Any, momentum: float, eps: float, n: int) -> None:
+def _update(
+    running_mean: Any, running_var: Any, mean: Any, rstd: Any, momentum: float, eps: float, n: int
+) -> None:
     """Move the running statistics towards the batch's; the variance is the unbiased one."""
     if running_mean is not None:
         a = running_mean._array()
@@ -73,7 +86,9 @@ def _update(running_mean: Any, running_var: Any, mean: Any, rstd: Any, momentum:
         a += momentum * (var - a)
 
 
-def _with_statistics(x: Tensor, mean: Tensor, var: Tensor, w: Tensor | None, b: Tensor | None, eps: float) -> Tensor:
+def _with_statistics(
+    x: Tensor, mean: Tensor, var: Tensor, w: Tensor | None, b: Tensor | None, eps: float
+) -> Tensor:
     tail = (-1, *(1,) * (x._a.ndim - 2))
     tracked = mean._node is not None or var._node is not None
     if not tracked:
@@ -92,7 +107,11 @@ def _with_statistics(x: Tensor, mean: Tensor, var: Tensor, w: Tensor | None, b: 
 
 
 def layer_norm(
-    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    input: Tensor,
+    normalized_shape: Any,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
 ) -> Tensor:
     """(x - E[x]) / sqrt(Var[x] + eps) · weight + bias over the last dimensions, whose sizes are normalized_shape.
 
@@ -130,7 +149,9 @@ def _normalized(x: Tensor, normalized_shape: Any, w: Tensor | None, b: Tensor | 
     return tuple(range(len(shape) - len(wanted), len(shape)))
 
 
-def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
+def rms_norm(
+    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
     """x / sqrt(E[x²] + eps) · weight over the last dimensions; eps defaults to the dtype's machine epsilon.
 
     >>> import chainrule as cr
@@ -146,7 +167,11 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
 
 
 def group_norm(
-    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
 ) -> Tensor:
     """Normalisation over groups of channels and space, sample by sample; weight and bias per channel; input (N, C, *).
 
@@ -167,7 +192,9 @@ def group_norm(
             f"{list(shape)} and num_groups={num_groups}"
         )
     if product(shape) == n * num_groups and n * num_groups == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {list(shape)}"
+        )
     for name, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._a.shape != (c,):
             raise RuntimeError(
@@ -201,7 +228,9 @@ def instance_norm(
     _floating("instance_norm", input)
     if not use_input_stats:
         if running_mean is None or running_var is None:
-            raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
+            raise RuntimeError(
+                "Expected running_mean and running_var to be defined when use_input_stats is false"
+            )
         return _with_statistics(input, running_mean, running_var, weight, bias, eps)
     shape = input._a.shape
     count = product(shape[2:])
@@ -229,7 +258,9 @@ def local_response_norm(
     """
     tensor_argument("local_response_norm", input)
     if input._a.ndim < 3:
-        raise ValueError(f"Expected 3D or higher dimensionality                          input (got {input._a.ndim} dimensions)")
+        raise ValueError(
+            f"Expected 3D or higher dimensionality                          input (got {input._a.ndim} dimensions)"
+        )
     if not input._a.size:
         return input
     from ...ops import resample

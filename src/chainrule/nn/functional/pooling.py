@@ -68,7 +68,7 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         check_rank(name, input, d)
         if input.dtype.name == "bool" or input.dtype.is_complex:
-            raise RuntimeError(f'"{name}" not implemented for \'{scalar_type(input)}\'')
+            raise RuntimeError(f"\"{name}\" not implemented for '{scalar_type(input)}'")
         windows = _windows(name, kernel_size, stride, padding, dilation, d)
         _sizes(name, input, d, windows, ceil_mode)
         values, indices = bind(ops.max_pool, (input, *windows, ceil_mode))
@@ -90,8 +90,8 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     Raises RuntimeError for padding over half the window, or windows that do not fit.
 
     >>> import chainrule as cr
-    >>> cr.nn.functional.{name}(cr.ones(1, 1, {', '.join('4' * d)}), 2).shape
-    torch.Size([1, 1, {', '.join('2' * d)}])
+    >>> cr.nn.functional.{name}(cr.ones(1, 1, {", ".join("4" * d)}), 2).shape
+    torch.Size([1, 1, {", ".join("2" * d)}])
     """
     return function, with_indices
 
@@ -105,18 +105,26 @@ def _avg_pool(d: int) -> Callable[..., Tensor]:
     name = f"avg_pool{d}d"
 
     def pool(
-        input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, include: bool, divisor: int | None
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        ceil_mode: bool,
+        include: bool,
+        divisor: int | None,
     ) -> Tensor:
         check_rank(name, input, d)
         if input.dtype.category <= INT and input.dtype.name != "int64":
-            raise RuntimeError(f'"{name}" not implemented for \'{scalar_type(input)}\'')
+            raise RuntimeError(f"\"{name}\" not implemented for '{scalar_type(input)}'")
         if divisor == 0:
             raise RuntimeError("divisor must be not zero")
         windows = _windows(name, kernel_size, stride, padding, 1, d)
         out = _sizes(name, input, d, windows, ceil_mode)
         size = input._a.shape[-d:]
         taps = tuple(
-            resample.pooling_taps(n, k, s, p, m, include, divisor if i == 0 else None if divisor is None else 1)
+            resample.pooling_taps(
+                n, k, s, p, m, include, divisor if i == 0 else None if divisor is None else 1
+            )
             for i, (n, k, s, p, m) in enumerate(zip(size, *windows[:3], out))
         )
         return bind(resample.avg_pool, (input, taps))  # type: ignore[no-any-return]
@@ -143,8 +151,8 @@ def _avg_pool(d: int) -> Callable[..., Tensor]:
     Raises RuntimeError for padding over half the window, or windows that do not fit.
 
     >>> import chainrule as cr
-    >>> cr.nn.functional.{name}(cr.ones(1, 1, {', '.join('4' * d)}), 2).shape
-    torch.Size([1, 1, {', '.join('2' * d)}])
+    >>> cr.nn.functional.{name}(cr.ones(1, 1, {", ".join("4" * d)}), 2).shape
+    torch.Size([1, 1, {", ".join("2" * d)}])
     """
     return function
 
@@ -177,7 +185,9 @@ def _max_unpool(d: int) -> Callable[..., Tensor]:
         places = ops._count(size)
         if indices._a.size and not (0 <= indices._a.min() and indices._a.max() < places):
             wrong = indices._a[(indices._a < 0) | (indices._a >= places)][0]
-            raise RuntimeError(f"Found an invalid max index: {wrong} (output volumes are of size {'x'.join(map(str, size))})")
+            raise RuntimeError(
+                f"Found an invalid max index: {wrong} (output volumes are of size {'x'.join(map(str, size))})"
+            )
         return bind(ops.max_unpool, (input, indices, size))  # type: ignore[no-any-return]
 
     function.__name__ = function.__qualname__ = name
@@ -216,7 +226,11 @@ def _lp_pool(d: int) -> Callable[..., Tensor]:
     average = (avg_pool1d, avg_pool2d, avg_pool3d)[d - 1]
 
     def function(
-        input: Tensor, norm_type: int | float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False
+        input: Tensor,
+        norm_type: int | float,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        ceil_mode: bool = False,
     ) -> Tensor:
         kernel = tuple_of(kernel_size, d, "kernel_size")
         mean = average(input**norm_type, kernel, stride, 0, ceil_mode)

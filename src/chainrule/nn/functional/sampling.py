@@ -64,7 +64,11 @@ def _aligned(name: str, align_corners: bool | None) -> bool:
 
 
 def grid_sample(
-    input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = None,
 ) -> Tensor:
     """The values of images (N, C, H, W) at places grid (N, Ho, Wo, 2) given as (x, y) in [-1, 1]; or 5-D with (x, y, z).
 
@@ -86,13 +90,18 @@ def grid_sample(
     _check_grid(input, grid, mode)
     size = input._a.shape[2:]
     d = len(size)
-    axes = [grid.select(-1, d - 1 - i) for i in range(d)]  # the grid's last dimension is (x, y, …): innermost first
+    axes = [
+        grid.select(-1, d - 1 - i) for i in range(d)
+    ]  # the grid's last dimension is (x, y, …): innermost first
     at = [(g + 1) * ((n - 1) / 2) if align else ((g + 1) * n - 1) * 0.5 for g, n in zip(axes, size)]
     if mode == "bicubic":
         return _cubic_sample(input, at, size, padding_mode, align)
     at = [_padded(x, n, padding_mode, align) for x, n in zip(at, size)]
     if mode == "nearest":
-        return _pick(input, [np.rint(x._a) for x in at], size)
+        values = _pick(input, [np.rint(x._a) for x in at], size)
+        return (
+            values if grid._node is None else values + (at[0] * 0).unsqueeze(1)
+        )  # the grid's gradient is zeros
     low = [np.floor(x._a) for x in at]
     share = [x - _constant(f, x) for x, f in zip(at, low)]
     total: Any = None

@@ -14,7 +14,12 @@ from ...tensor import Tensor
 from ._arguments import scalar_type
 from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
-_KERNELS = {"linear": ("linear", 1), "bilinear": ("linear", 2), "trilinear": ("linear", 3), "bicubic": ("cubic", 2)}
+_KERNELS = {
+    "linear": ("linear", 1),
+    "bilinear": ("linear", 2),
+    "trilinear": ("linear", 3),
+    "bicubic": ("cubic", 2),
+}
 _AREA: tuple[Callable[..., Tensor], ...] = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
 
 
@@ -39,9 +44,13 @@ def interpolate(
         )
     d = input._a.ndim - 2
     spatial = input._a.shape[2:]
-    out, scales = _target(spatial, size, scale_factor, bool(recompute_scale_factor) or mode == "area", recompute_scale_factor)
+    out, scales = _target(
+        spatial, size, scale_factor, bool(recompute_scale_factor) or mode == "area", recompute_scale_factor
+    )
     if antialias and not (mode in ("bilinear", "bicubic") and d == 2):
-        raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input"
+        )
     if not plain and (mode not in _KERNELS or _KERNELS[mode][1] != d):
         _wrong_rank(mode, input._a.ndim)
     if d not in (1, 2, 3):
@@ -57,16 +66,19 @@ def interpolate(
     if mode == "area":
         return _AREA[d - 1](input, out)
     if input._a.dtype.kind not in "fV" and not (input._a.dtype == "uint8" and plain):
-        raise RuntimeError(f'"upsample_{mode}" not implemented for \'{scalar_type(input)}\'')
+        raise RuntimeError(f"\"upsample_{mode}\" not implemented for '{scalar_type(input)}'")
     kernel = mode if plain else _KERNELS[mode][0]
     table = resample.antialias_taps if antialias else resample.interpolation_taps
     taps = tuple(
-        table(n, m, kernel, None if s is None else float(s), bool(align_corners)) for n, m, s in zip(spatial, out, scales)
+        table(n, m, kernel, None if s is None else float(s), bool(align_corners))
+        for n, m, s in zip(spatial, out, scales)
     )
     return bind(resample.upsample, (input, taps))  # type: ignore[no-any-return]
 
 
-def _target(spatial: Any, size: Any, scale: Any, recompute: bool, asked: bool | None) -> tuple[tuple[int, ...], Any]:
+def _target(
+    spatial: Any, size: Any, scale: Any, recompute: bool, asked: bool | None
+) -> tuple[tuple[int, ...], Any]:
     """The output sizes and the scales to compute positions with (None: from the sizes)."""
     d = len(spatial)
     if size is not None and scale is not None:
@@ -105,7 +117,11 @@ def _wrong_rank(mode: str, rank: int) -> None:
 
 
 def upsample(
-    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
 ) -> Tensor:
     """interpolate() under its old name."""
     _deprecated("upsample")
@@ -126,7 +142,9 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 def _deprecated(name: str) -> None:
     warnings.warn(
-        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning, stacklevel=3
+        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.",
+        UserWarning,
+        stacklevel=3,
     )
 
 
@@ -140,7 +158,9 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     tensor_argument("pixel_shuffle", input)
     r, shape = upscale_factor, input._a.shape
     if len(shape) < 3:
-        raise RuntimeError(f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)")
+        raise RuntimeError(
+            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
+        )
     if r <= 0:
         raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
     *lead, c, h, w = shape
@@ -164,7 +184,9 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     tensor_argument("pixel_unshuffle", input)
     r, shape = downscale_factor, input._a.shape
     if len(shape) < 3:
-        raise RuntimeError(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)")
+        raise RuntimeError(
+            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
+        )
     if r <= 0:
         raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
     *lead, c, h, w = shape
@@ -189,12 +211,18 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     tensor_argument("channel_shuffle", input)
     shape = input._a.shape
     if len(shape) < 3:
-        raise RuntimeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")
+        raise RuntimeError(
+            f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}"
+        )
     if groups <= 0:
-        raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
+        raise RuntimeError(
+            f"Number of groups to divide channels in must be positive. Value of groups:{groups}"
+        )
     n, c, *rest = shape
     if c % groups:
-        raise RuntimeError(f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
+        )
     return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(shape)  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""Utilities around parameters: gradient clipping, parameters as one vector, sequences of different lengths."""
+"""Utilities around parameters: gradient clipping, parameters as one vector, packed sequences."""
 
 from __future__ import annotations
 

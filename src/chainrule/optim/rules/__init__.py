@@ -1,4 +1,4 @@
-"""The update rules: pure functions in the traced language, read by step(), by the compiler and by the derivation."""
+"""The update rules: pure functions in the traced language, for step(), the compiler and the derivation."""
 
 from .adam import ADAM as ADAM
 from .adam import ADAMAX as ADAMAX

@@ -14,9 +14,21 @@ from .rule import STEP, Entry, Rule, branch, decayed, lerp, shrunk
 
 
 def adam(
-    p: Any, g: Any, step: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_sq: Any, *, lr: Any, betas: Any, eps: Any,
-    weight_decay: Any, amsgrad: bool, maximize: bool, decoupled_weight_decay: bool,
-) -> tuple[Any, ...]:  # fmt: skip
+    p: Any,
+    g: Any,
+    step: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    max_exp_avg_sq: Any,
+    *,
+    lr: Any,
+    betas: Any,
+    eps: Any,
+    weight_decay: Any,
+    amsgrad: bool,
+    maximize: bool,
+    decoupled_weight_decay: bool,
+) -> tuple[Any, ...]:
     """m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², p ← p - lr·m̂/(√v̂ + ε) with m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)."""
     beta1, beta2 = betas
     step = step + 1
@@ -35,15 +47,26 @@ _MOMENTS = (Entry("exp_avg"), Entry("exp_avg_sq"))
 _COMMON = ("lr", "betas", "eps", "weight_decay", "maximize")
 
 ADAM = Rule(
-    adam, (*_COMMON, "amsgrad", "decoupled_weight_decay"), (STEP,),
+    adam,
+    (*_COMMON, "amsgrad", "decoupled_weight_decay"),
+    (STEP,),
     (*_MOMENTS, Entry("max_exp_avg_sq", when="amsgrad")),
-)  # fmt: skip
+)
 
 
 def adamax(
-    p: Any, g: Any, step: Any, exp_avg: Any, exp_inf: Any, *, lr: Any, betas: Any, eps: Any, weight_decay: Any,
+    p: Any,
+    g: Any,
+    step: Any,
+    exp_avg: Any,
+    exp_inf: Any,
+    *,
+    lr: Any,
+    betas: Any,
+    eps: Any,
+    weight_decay: Any,
     maximize: bool,
-) -> tuple[Any, ...]:  # fmt: skip
+) -> tuple[Any, ...]:
     """m ← β₁m + (1-β₁)g, u ← max(β₂u, |g| + ε), p ← p - lr/(1-β₁ᵗ)·m/u."""
     beta1, beta2 = betas
     step = step + 1
@@ -65,10 +88,25 @@ def _as_kept(number: Any) -> Any:
 
 
 def nadam(
-    p: Any, g: Any, step: Any, mu_product: Any, exp_avg: Any, exp_avg_sq: Any, *, lr: Any, betas: Any, eps: Any,
-    weight_decay: Any, momentum_decay: Any, decoupled_weight_decay: bool, maximize: bool,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Adam with Nesterov's momentum: p ← p - lr·(μₜ₊₁m/(1-∏μ·μₜ₊₁) + (1-μₜ)g/(1-∏μ))/(√v̂ + ε), μₜ = β₁(1 - ½·0.96^(tψ))."""
+    p: Any,
+    g: Any,
+    step: Any,
+    mu_product: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    *,
+    lr: Any,
+    betas: Any,
+    eps: Any,
+    weight_decay: Any,
+    momentum_decay: Any,
+    decoupled_weight_decay: bool,
+    maximize: bool,
+) -> tuple[Any, ...]:
+    """Adam with Nesterov's momentum μₜ = β₁(1 - ½·0.96^(tψ)).
+
+    p ← p - lr·(μₜ₊₁m/(1-∏μ·μₜ₊₁) + (1-μₜ)g/(1-∏μ))/(√v̂ + ε)
+    """
     beta1, beta2 = betas
     step = step + 1
     p, g = shrunk(p, g, lr, weight_decay, decoupled_weight_decay, maximize)
@@ -89,9 +127,19 @@ NADAM = Rule(
 
 
 def radam(
-    p: Any, g: Any, step: Any, exp_avg: Any, exp_avg_sq: Any, *, lr: Any, betas: Any, eps: Any, weight_decay: Any,
-    decoupled_weight_decay: bool, maximize: bool,
-) -> tuple[Any, ...]:  # fmt: skip
+    p: Any,
+    g: Any,
+    step: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    *,
+    lr: Any,
+    betas: Any,
+    eps: Any,
+    weight_decay: Any,
+    decoupled_weight_decay: bool,
+    maximize: bool,
+) -> tuple[Any, ...]:
     """Adam whose step is scaled by the variance rectification r once ρ > 5, and is plain m̂ before."""
     beta1, beta2 = betas
     step = step + 1
@@ -104,7 +152,9 @@ def radam(
     rho = longest - 2 * step * beta2**step / correction2
 
     def rectified() -> Any:
-        known = branch(rho > 5.0, lambda: rho, lambda: 6.0)  # where both branches are traced, no root of a negative
+        known = branch(
+            rho > 5.0, lambda: rho, lambda: 6.0
+        )  # where both branches are traced, no root of a negative
         scale = ((known - 4) * (known - 2) * longest / ((longest - 4) * (longest - 2) * known)) ** 0.5
         return update * (correction2**0.5 / (sqrt(exp_avg_sq) + eps)) * scale
 

@@ -9,10 +9,22 @@ from .rule import STEP, Entry, Rule, decayed, lerp
 
 
 def rmsprop(
-    p: Any, g: Any, step: Any, square_avg: Any, momentum_buffer: Any, grad_avg: Any, *, lr: Any, alpha: Any, eps: Any,
-    weight_decay: Any, momentum: Any, centered: bool, maximize: bool,
-) -> tuple[Any, ...]:  # fmt: skip
-    """v ← αv + (1-α)g², p ← p - lr·g/(√v + ε); centered: v minus the squared mean; with momentum on the quotient."""
+    p: Any,
+    g: Any,
+    step: Any,
+    square_avg: Any,
+    momentum_buffer: Any,
+    grad_avg: Any,
+    *,
+    lr: Any,
+    alpha: Any,
+    eps: Any,
+    weight_decay: Any,
+    momentum: Any,
+    centered: bool,
+    maximize: bool,
+) -> tuple[Any, ...]:
+    """v ← αv + (1-α)g², p ← p - lr·g/(√v + ε); centered: v less the squared mean."""
     g = decayed(p, g, weight_decay, maximize)
     square_avg = square_avg * alpha + (1 - alpha) * g * g
     square = square_avg
@@ -29,13 +41,24 @@ def rmsprop(
 
 
 RMSPROP = Rule(
-    rmsprop, ("lr", "alpha", "eps", "weight_decay", "momentum", "centered", "maximize"), (STEP,),
+    rmsprop,
+    ("lr", "alpha", "eps", "weight_decay", "momentum", "centered", "maximize"),
+    (STEP,),
     (Entry("square_avg"), Entry("momentum_buffer", when="momentum"), Entry("grad_avg", when="centered")),
-)  # fmt: skip
+)
 
 
 def adagrad(
-    p: Any, g: Any, step: Any, sum: Any, *, lr: Any, lr_decay: Any, eps: Any, weight_decay: Any, maximize: bool
+    p: Any,
+    g: Any,
+    step: Any,
+    sum: Any,
+    *,
+    lr: Any,
+    lr_decay: Any,
+    eps: Any,
+    weight_decay: Any,
+    maximize: bool,
 ) -> tuple[Any, ...]:
     """s ← s + g², p ← p - lr/(1 + (t-1)·decay)·g/(√s + ε)."""
     g = decayed(p, g, weight_decay, maximize)
@@ -45,15 +68,26 @@ def adagrad(
 
 
 ADAGRAD = Rule(
-    adagrad, ("lr", "lr_decay", "eps", "weight_decay", "maximize"), (STEP,),
+    adagrad,
+    ("lr", "lr_decay", "eps", "weight_decay", "maximize"),
+    (STEP,),
     (Entry("sum", "initial_accumulator_value"),),
-)  # fmt: skip
+)
 
 
 def adadelta(
-    p: Any, g: Any, step: Any, square_avg: Any, acc_delta: Any, *, lr: Any, rho: Any, eps: Any, weight_decay: Any,
+    p: Any,
+    g: Any,
+    step: Any,
+    square_avg: Any,
+    acc_delta: Any,
+    *,
+    lr: Any,
+    rho: Any,
+    eps: Any,
+    weight_decay: Any,
     maximize: bool,
-) -> tuple[Any, ...]:  # fmt: skip
+) -> tuple[Any, ...]:
     """v ← ρv + (1-ρ)g², Δ = √(u + ε)/√(v + ε)·g, u ← ρu + (1-ρ)Δ², p ← p - lr·Δ."""
     g = decayed(p, g, weight_decay, maximize)
     square_avg = square_avg * rho + (1 - rho) * g * g
@@ -63,5 +97,8 @@ def adadelta(
 
 
 ADADELTA = Rule(
-    adadelta, ("lr", "rho", "eps", "weight_decay", "maximize"), (STEP,), (Entry("square_avg"), Entry("acc_delta"))
+    adadelta,
+    ("lr", "rho", "eps", "weight_decay", "maximize"),
+    (STEP,),
+    (Entry("square_avg"), Entry("acc_delta")),
 )

@@ -1,4 +1,4 @@
-"""Rules that look at a parameter as a matrix: Adafactor's factored variance, Muon's orthogonalised momentum."""
+"""Rules for matrices: Adafactor's factored variance, Muon's orthogonalised momentum."""
 
 from __future__ import annotations
 
@@ -25,10 +25,21 @@ def _rms(a: Any) -> Any:
 
 
 def adafactor(
-    p: Any, g: Any, step: Any, row_var: Any, col_var: Any, variance: Any, *, lr: Any, beta2_decay: Any, eps: Any,
-    d: Any, weight_decay: Any, maximize: bool,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Adam's second moment as the product of row and column means; the update's size is clipped at d and scaled by p's."""
+    p: Any,
+    g: Any,
+    step: Any,
+    row_var: Any,
+    col_var: Any,
+    variance: Any,
+    *,
+    lr: Any,
+    beta2_decay: Any,
+    eps: Any,
+    d: Any,
+    weight_decay: Any,
+    maximize: bool,
+) -> tuple[Any, ...]:
+    """v̂ = r·c/mean(r) of row and column averages; the update g/√v̂ is clipped at size d and scaled by p's."""
     eps1 = _MACHINE_EPS[as_dtype(p.dtype).name] if eps[0] is None else eps[0]
     step = step + 1
     g = -g if maximize else g
@@ -61,10 +72,16 @@ def _vector_shape(shape: Shape) -> Shape | None:
 
 
 ADAFACTOR = Rule(
-    adafactor, ("lr", "beta2_decay", "eps", "d", "weight_decay", "maximize"), (STEP,),
-    (Entry("row_var", shape=_row_shape), Entry("col_var", shape=_column_shape), Entry("variance", shape=_vector_shape)),
+    adafactor,
+    ("lr", "beta2_decay", "eps", "d", "weight_decay", "maximize"),
+    (STEP,),
+    (
+        Entry("row_var", shape=_row_shape),
+        Entry("col_var", shape=_column_shape),
+        Entry("variance", shape=_vector_shape),
+    ),
     elementwise=False,
-)  # fmt: skip
+)
 
 
 def _rounded(x: Any) -> Any:
@@ -73,7 +90,7 @@ def _rounded(x: Any) -> Any:
 
 
 def orthogonalised(g: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
-    """The nearest semi-orthogonal matrix, about: `steps` of x ← ax + (bxxᵀ + c(xxᵀ)²)x from g/‖g‖ (Newton-Schulz)."""
+    """About the nearest semi-orthogonal matrix: Newton-Schulz steps x ← ax + (bxxᵀ + c(xxᵀ)²)x from g/‖g‖."""
     a, b, c = coefficients
     tall = g.shape[0] > g.shape[1]
     x = _rounded(g.mT if tall else g)
@@ -86,19 +103,35 @@ def orthogonalised(g: Any, coefficients: tuple[float, float, float], steps: int,
 
 
 def muon(
-    p: Any, g: Any, momentum_buffer: Any, *, lr: Any, weight_decay: Any, momentum: Any, nesterov: bool,
-    ns_coefficients: tuple[float, float, float], eps: float, ns_steps: int, adjust_lr_fn: str | None,
-) -> tuple[Any, ...]:  # fmt: skip
-    """b ← μb + (1-μ)g, p ← p·(1 - lr·λ) - lr·s·O, with O the orthogonalised b (Nesterov: of g lerped to b)."""
+    p: Any,
+    g: Any,
+    momentum_buffer: Any,
+    *,
+    lr: Any,
+    weight_decay: Any,
+    momentum: Any,
+    nesterov: bool,
+    ns_coefficients: tuple[float, float, float],
+    eps: float,
+    ns_steps: int,
+    adjust_lr_fn: str | None,
+) -> tuple[Any, ...]:
+    """b ← μb + (1-μ)g, p ← p·(1 - lr·λ) - lr·s·O, with O the orthogonalised b (Nesterov: g lerped to b)."""
     momentum_buffer = lerp(momentum_buffer, g, 1 - momentum)
     update = lerp(g, momentum_buffer, momentum) if nesterov else momentum_buffer
     rows, columns = p.shape
-    scale = 0.2 * max(rows, columns) ** 0.5 if adjust_lr_fn == "match_rms_adamw" else max(1.0, rows / columns) ** 0.5
+    scale = (
+        0.2 * max(rows, columns) ** 0.5
+        if adjust_lr_fn == "match_rms_adamw"
+        else max(1.0, rows / columns) ** 0.5
+    )
     direction = to(orthogonalised(update, ns_coefficients, ns_steps, eps), as_dtype(p.dtype))
     return p * (1 - lr * weight_decay) - lr * scale * direction, momentum_buffer
 
 
 MUON = Rule(
-    muon, ("lr", "weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps", "adjust_lr_fn"),
-    buffers=(Entry("momentum_buffer"),), elementwise=False,
-)  # fmt: skip
+    muon,
+    ("lr", "weight_decay", "momentum", "nesterov", "ns_coefficients", "eps", "ns_steps", "adjust_lr_fn"),
+    buffers=(Entry("momentum_buffer"),),
+    elementwise=False,
+)

@@ -10,9 +10,17 @@ from .rule import STEP, Entry, Rule, branch, decayed
 
 
 def sgd(
-    p: Any, g: Any, momentum_buffer: Any, *, lr: Any, momentum: Any, dampening: Any, weight_decay: Any, nesterov: bool,
+    p: Any,
+    g: Any,
+    momentum_buffer: Any,
+    *,
+    lr: Any,
+    momentum: Any,
+    dampening: Any,
+    weight_decay: Any,
+    nesterov: bool,
     maximize: bool,
-) -> tuple[Any, ...]:  # fmt: skip
+) -> tuple[Any, ...]:
     """b ← μb + (1-τ)g (at first b ← g), p ← p - lr·b; Nesterov: p ← p - lr·(g + μb)."""
     g = decayed(p, g, weight_decay, maximize)
     if momentum != 0:
@@ -25,15 +33,27 @@ def sgd(
 
 
 SGD = Rule(
-    sgd, ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"),
+    sgd,
+    ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"),
     buffers=(Entry("momentum_buffer", None, "momentum"),),
-)  # fmt: skip
+)
 
 
 def asgd(
-    p: Any, g: Any, step: Any, eta: Any, mu: Any, ax: Any, *, lr: Any, lambd: Any, alpha: Any, t0: Any,
-    weight_decay: Any, maximize: bool,
-) -> tuple[Any, ...]:  # fmt: skip
+    p: Any,
+    g: Any,
+    step: Any,
+    eta: Any,
+    mu: Any,
+    ax: Any,
+    *,
+    lr: Any,
+    lambd: Any,
+    alpha: Any,
+    t0: Any,
+    weight_decay: Any,
+    maximize: bool,
+) -> tuple[Any, ...]:
     """p ← p·(1-λη) - ηg, average ax ← ax + μ(p - ax), η ← lr/(1 + λ·lr·t)^α, μ ← 1/max(1, t - t₀)."""
     step = step + 1
     g = decayed(p, g, weight_decay, maximize)
@@ -45,9 +65,11 @@ def asgd(
 
 
 ASGD = Rule(
-    asgd, ("lr", "lambd", "alpha", "t0", "weight_decay", "maximize"), (STEP, Entry("eta", "lr"), Entry("mu", 1.0)),
+    asgd,
+    ("lr", "lambd", "alpha", "t0", "weight_decay", "maximize"),
+    (STEP, Entry("eta", "lr"), Entry("mu", 1.0)),
     (Entry("ax"),),
-)  # fmt: skip
+)
 
 
 def rprop(

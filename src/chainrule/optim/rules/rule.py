@@ -1,4 +1,4 @@
-"""What an update rule is: a pure function in the traced language, and as data which state and settings it takes."""
+"""What an update rule is: a pure function in the traced language, and as data what it takes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Entry(NamedTuple):
     """One entry of a parameter's state.
 
     name   its key in `optimizer.state[p]`
-    start  its value before the first step: a number, the name of a hyper-parameter, or None: the rule is given None
-           at the first step and makes it
+    start  its value before the first step: a number, the name of a hyper-parameter, or None: the rule is
+           given None at the first step and makes it
     when   the hyper-parameter that must be set for the entry to be kept; else the rule is given None
     shape  its shape as a function of the parameter's (None: not kept); without it, the parameter's own
     """
@@ -31,10 +31,11 @@ class Rule(NamedTuple):
 
     update       written in the traced language: operators, Python numbers and operation records. So the same
                  function runs on arrays, tensors, program variables and symbols
-    hyper        the keys of the param group that it is given
+    hyper        the keys of the param group that it is given. Flags, momentum and weight_decay choose what is
+                 computed: a trace needs their values; lr, betas and eps may be variables
     numbers      state entries that are one number per parameter, such as the step count
     buffers      state entries of the parameter's shape, such as running averages
-    elementwise  it treats every element alike: it may be run on blocks, and on many parameters laid end to end
+    elementwise  it treats every element alike: it may run on blocks, and on many parameters laid end to end
     """
 
     update: Callable[..., tuple[Any, ...]]
@@ -48,7 +49,7 @@ STEP = Entry("step")
 
 
 def branch(flag: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
-    """`then()` where the number `flag` holds, else `otherwise()`; both are traced where it is not known yet."""
+    """`then()` if the number `flag` holds, else `otherwise()`; both are traced while it is not known."""
     if isinstance(flag, Carrier):
         return where(flag, then(), otherwise())
     return then() if flag else otherwise()
@@ -69,7 +70,7 @@ def decayed(p: Any, g: Any, weight_decay: Any, maximize: bool) -> Any:
 
 
 def shrunk(p: Any, g: Any, lr: Any, weight_decay: Any, decoupled: bool, maximize: bool) -> tuple[Any, Any]:
-    """Parameter and gradient with the weight decay in one of them: p·(1 - lr·λ) if decoupled, else g + λ·p."""
+    """Parameter and gradient with the weight decay in one: p·(1 - lr·λ) if decoupled, else g + λ·p."""
     if not decoupled:
         return p, decayed(p, g, weight_decay, maximize)
     if isinstance(weight_decay, Carrier) or weight_decay != 0:

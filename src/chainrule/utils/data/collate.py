@@ -32,8 +32,8 @@ def _as_tensor(value: Any) -> Tensor:
 def _like(original: Any, convert: Callable[[Any], Any], keys: Any) -> Any:
     """A container of the type of `original` that holds convert(key) at each key or position.
 
-    Mutable containers are cloned and filled, as they may carry more than their items; a type that allows neither
-    becomes a plain dict or list.
+    Mutable containers are cloned and filled, as they may carry more than their items; a type that allows
+    neither becomes a plain dict or list.
     """
     if isinstance(original, Mapping):
         items = {key: convert(key) for key in keys}
@@ -93,7 +93,9 @@ def collate(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
             return function(batch, collate_fn_map=collate_fn_map)
     if isinstance(first, Mapping):
         return _like(
-            first, lambda key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map), first
+            first,
+            lambda key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map),
+            first,
         )
     if isinstance(first, tuple) and hasattr(first, "_fields"):
         return type(first)(*[collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch)])
@@ -174,8 +176,8 @@ default_collate_fn_map: CollateMap = {
 def default_collate(batch: Any) -> Any:
     """Samples as one batch: tensors, arrays and numbers get a new first dimension, containers item by item.
 
-    Tuples become lists, namedtuples and mappings keep their type, str and bytes stay lists. Raises TypeError for
-    anything else, RuntimeError for sequences or tensors of different sizes.
+    Tuples become lists, namedtuples and mappings keep their type, str and bytes stay lists. Raises TypeError
+    for anything else, RuntimeError for sequences or tensors of different sizes.
 
     >>> default_collate([{"x": 1, "y": "a"}, {"x": 2, "y": "b"}])
     {'x': tensor([1, 2]), 'y': ['a', 'b']}

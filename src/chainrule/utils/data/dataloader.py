@@ -47,8 +47,8 @@ class DataLoader(Generic[T_co]):
         persistent_workers: keep the workers between epochs.
         in_order: False yields the workers' batches as they come.
 
-    `pin_memory` and `pin_memory_device` are accepted and change nothing on a CPU. Raises ValueError for options that
-    contradict each other.
+    `pin_memory` and `pin_memory_device` are accepted and change nothing on a CPU. Raises ValueError for
+    options that contradict each other.
 
     >>> [batch.tolist() for batch in DataLoader(range(5), batch_size=2)]
     [[0, 1], [2, 3], [4]]
@@ -128,21 +128,21 @@ class DataLoader(Generic[T_co]):
         if context is not None:
             if self.num_workers == 0:
                 raise ValueError(
-                    "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
-                    f"num_workers={self.num_workers}"
+                    "multiprocessing_context can only be used with multi-process loading (num_workers > 0), "
+                    f"but got num_workers={self.num_workers}"
                 )
             if isinstance(context, str):
                 methods = multiprocessing.get_all_start_methods()
                 if context not in methods:
                     raise ValueError(
-                        f"multiprocessing_context option should specify a valid start method in {methods!r}, but got "
-                        f"multiprocessing_context={context!r}"
+                        f"multiprocessing_context option should specify a valid start method in {methods!r}, "
+                        f"but got multiprocessing_context={context!r}"
                     )
                 context = multiprocessing.get_context(context)
             if not isinstance(context, BaseContext):
                 raise TypeError(
-                    "multiprocessing_context option should be a valid context object or a string specifying the "
-                    f"start method, but got multiprocessing_context={context}"
+                    "multiprocessing_context option should be a valid context object or a string specifying "
+                    f"the start method, but got multiprocessing_context={context}"
                 )
         self._context: BaseContext | None = context
 
@@ -189,13 +189,13 @@ class DataLoader(Generic[T_co]):
         else:
             note = "" if affinity is not None else " (`cpuset` is not taken into account)"
             advice = (
-                f"Our suggested max number of worker in current system is {cpus}{note}, which is smaller than what "
-                "this DataLoader is going to create."
+                f"Our suggested max number of worker in current system is {cpus}{note}, which is smaller "
+                "than what this DataLoader is going to create."
             )
         warnings.warn(
-            f"This DataLoader will create {self.num_workers} worker processes in total. {advice} Please be aware that "
-            "excessive worker creation might get DataLoader running slow or even freeze, lower the worker number to "
-            "avoid potential slowness/freeze if necessary.",
+            f"This DataLoader will create {self.num_workers} worker processes in total. {advice} Please be "
+            "aware that excessive worker creation might get DataLoader running slow or even freeze, lower "
+            "the worker number to avoid potential slowness/freeze if necessary.",
             stacklevel=3,
         )
 
@@ -222,10 +222,15 @@ def _check_sampling(
     stream: bool, batch_size: int | None, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: bool
 ) -> None:
     if stream:
-        for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
+        for name, value in (
+            ("shuffle", shuffle or None),
+            ("sampler", sampler),
+            ("batch_sampler", batch_sampler),
+        ):
             if value is not None:
                 raise ValueError(
-                    f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
+                    f"DataLoader with IterableDataset: expected unspecified {name} option, but got "
+                    f"{name}={value}"
                 )
     if sampler is not None and shuffle:
         raise ValueError("sampler option is mutually exclusive with shuffle")
@@ -241,7 +246,9 @@ def _check_sampling(
 
 
 class BaseIterator:
-    """One pass over a loader; making it draws the workers' base seed, as PyTorch does, even without workers."""
+    """One pass over a loader; making it draws the workers' base seed, as PyTorch does, even without
+    workers.
+    """
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         self._dataset = loader.dataset

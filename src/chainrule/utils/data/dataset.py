@@ -67,14 +67,15 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        return tuple([tensor[index] for tensor in self.tensors])
+        return tuple([tensor.__getitem__(index) for tensor in self.tensors])
 
     def __len__(self) -> int:
         return int(self.tensors[0].size(0))
 
 
 class StackDataset(Dataset[Any]):
-    """Datasets of one length side by side: a sample is the tuple (or, by keywords, the dict) of their samples.
+    """Datasets of one length side by side: a sample is the tuple (or, by keywords, the dict) of their
+    samples.
 
     Raises ValueError for no datasets, for both kinds of arguments, and for lengths that differ.
 
@@ -119,14 +120,17 @@ def _samples(dataset: Any, indices: list[Any]) -> list[Any]:
         return [dataset[index] for index in indices]
     samples: list[Any] = dataset.__getitems__(indices)
     if len(samples) != len(indices):
-        raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(samples)}")
+        raise ValueError(
+            f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(samples)}"
+        )
     return samples
 
 
 class ConcatDataset(Dataset[T_co]):
     """Datasets one after the other.
 
-    Raises AssertionError for none and for an IterableDataset, ValueError for an index before the first sample.
+    Raises AssertionError for none and for an IterableDataset, ValueError for an index before the first
+    sample.
 
     >>> len(ConcatDataset([range(3), range(4)]))
     7
@@ -182,7 +186,8 @@ class ChainDataset(IterableDataset[Any]):
 
 
 class Subset(Dataset[T_co]):
-    """The samples of a dataset at `indices`; a subclass that overrides __getitem__ overrides __getitems__ as well.
+    """The samples of a dataset at `indices`; a subclass that overrides __getitem__ overrides __getitems__ as
+    well.
 
     >>> Subset("abcd", [3, 0])[0]
     'd'
@@ -221,8 +226,8 @@ def random_split(
 ) -> list[Subset[Any]]:
     """Split a dataset at random into subsets of the given lengths, or fractions that sum to 1.
 
-    Fractions are rounded down and the samples left over go one by one to the first subsets. Raises ValueError if
-    the lengths do not add up to the dataset's, or for a fraction outside [0, 1].
+    Fractions are rounded down and the samples left over go one by one to the first subsets. Raises ValueError
+    if the lengths do not add up to the dataset's, or for a fraction outside [0, 1].
 
     >>> [len(part) for part in random_split(range(10), [0.75, 0.25])]
     [8, 2]

@@ -12,11 +12,12 @@ __all__ = ["DistributedSampler"]
 
 
 class DistributedSampler(Sampler[int]):
-    """Every `num_replicas`-th index from `rank` on, of an order that all replicas shuffle alike by seed + epoch.
+    """Every `num_replicas`-th index from `rank` on, of an order that all replicas shuffle alike by seed +
+    epoch.
 
     The order is padded with its first indices (`drop_last`: cut) so that all shares have one size. Call
-    `set_epoch` before each epoch for a new shuffle. Raises RuntimeError without `num_replicas` and `rank`, which
-    no process group can supply here; ValueError for a rank outside [0, num_replicas − 1].
+    `set_epoch` before each epoch for a new shuffle. Raises RuntimeError without `num_replicas` and `rank`,
+    which no process group can supply here; ValueError for a rank outside [0, num_replicas − 1].
 
     >>> list(DistributedSampler("abcde", num_replicas=2, rank=1, shuffle=False))
     [1, 3, 0]

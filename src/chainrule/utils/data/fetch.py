@@ -1,8 +1,9 @@
 """Fetchers: from a batch of indices to a batch of data, in the main process and in workers alike.
 
-NOTE [One gather] A TensorDataset (or a Subset of one) with the default collate gives each batch as one gather per
-tensor, which equals taking the rows one by one and stacking them. Whatever may differ from that (overridden methods,
-tensors that need gradients, indices that are not plain ints, an index out of range) is left to the long way.
+NOTE [One gather] A TensorDataset (or a Subset of one) with the default collate gives each batch as one gather
+per tensor, which equals taking the rows one by one and stacking them. Whatever may differ from that
+(overridden methods, tensors that need gradients, indices that are not plain ints, an index out of range) is
+left to the long way.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class MapFetcher:
 class IterableFetcher:
     """Takes the next samples of a stream, then collates them; StopIteration at its end."""
 
-    def __init__(self, dataset: Any, auto_collation: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> None:
+    def __init__(
+        self, dataset: Any, auto_collation: bool, collate_fn: Callable[[Any], Any], drop_last: bool
+    ) -> None:
         self.auto_collation = auto_collation
         self.collate_fn = collate_fn
         self.drop_last = drop_last
@@ -124,7 +127,9 @@ def make_fetcher(
 
 
 def _tensors_behind(dataset: Any) -> tuple[TensorDataset, np.ndarray[Any, Any] | None] | None:
-    """The plain TensorDataset that `dataset` is or selects from, with the selected rows (None: all in order)."""
+    """The plain TensorDataset that `dataset` is or selects from, with the selected rows (None: all in
+    order).
+    """
     cls: Any = type(dataset)
     if isinstance(dataset, TensorDataset):
         plain = cls.__getitem__ is TensorDataset.__getitem__ and not hasattr(dataset, "__getitems__")

@@ -1,7 +1,7 @@
 """The iterator over worker processes: hands out batches of indices ahead, takes the data back in order.
 
-NOTE [Pipes] Each worker has a pipe of its own and no lock is shared, so a worker that dies at any point harms no other,
-and its death is seen at once by its sentinel.
+NOTE [Pipes] Each worker has a pipe of its own and no lock is shared, so a worker that dies at any point harms
+no other, and its death is seen at once by its sentinel.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ class _Worker:
 
 
 def _shut_down(workers: list[_Worker], owner: int) -> None:
-    """End the workers: ask them, read away what they still send, and terminate those that do not end in time."""
+    """End the workers: ask them, read away what they still send, and terminate those that do not end in
+    time.
+    """
     if os.getpid() != owner:
         return  # in a worker forked later, which inherited this iterator
     for worker in workers:
@@ -113,7 +115,8 @@ class MultiProcessIterator(BaseIterator):
         context = _context(loader.multiprocessing_context)
         for number in range(self._num_workers):
             task = WorkerTask(
-                self._dataset_kind, self._dataset, loader._auto_collation, loader.collate_fn, loader.drop_last,
+                self._dataset_kind, self._dataset, loader._auto_collation, loader.collate_fn,
+                loader.drop_last,
                 self._base_seed, loader.worker_init_fn, number, self._num_workers,
             )  # fmt: skip
             self._workers.append(_Worker(context, task))
@@ -134,7 +137,9 @@ class MultiProcessIterator(BaseIterator):
     def reset(self, loader: DataLoader[Any]) -> None:
         """Start the next epoch on the same workers; what they still hold of the last one is dropped."""
         if not self._workers:
-            raise RuntimeError("the DataLoader's workers have been shut down after an error: make a new DataLoader")
+            raise RuntimeError(
+                "the DataLoader's workers have been shut down after an error: make a new DataLoader"
+            )
         for worker in self._workers:
             worker.pipe.send(RESUME)
         waiting = len(self._workers)
@@ -192,8 +197,8 @@ class MultiProcessIterator(BaseIterator):
         self._finalizer()
         return RuntimeError(
             f"DataLoader worker (pid(s) {pids}) exited unexpectedly\n"
-            f"  came:     exit code(s) {codes} (negative: the signal that ended it; -9 is often a lack of memory)\n"
-            "  fix:      set num_workers=0 to see the error in this process"
+            f"  came:     exit code(s) {codes} (negative: the signal that ended it; -9 is often a lack of "
+            "memory)\n  fix:      set num_workers=0 to see the error in this process"
         )
 
     def __next__(self) -> Any:

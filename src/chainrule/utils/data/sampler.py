@@ -1,7 +1,7 @@
 """Samplers: in which order the samples of a dataset are taken, and in which batches.
 
-NOTE [Shuffles] The random samplers consume the generators exactly as PyTorch's do, lazily, so that a seeded script
-sees the same batches and draws the same numbers after them.
+NOTE [Shuffles] The random samplers consume the generators exactly as PyTorch's do, lazily, so that a seeded
+script sees the same batches and draws the same numbers after them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ __all__ = [
 
 def draw_seed(generator: Generator | None) -> int:
     """A 63-bit seed out of `generator` (None: the default one), as `random_` draws an int64."""
+    high: int
+    low: int
     high, low = (default_generator if generator is None else generator).raw(2).tolist()
     return (high << 32 | low) & 0x7FFF_FFFF_FFFF_FFFF
 
@@ -40,7 +42,9 @@ def _require_bool(name: str, value: Any, error: type[Exception] = ValueError) ->
 
 
 class Sampler(Generic[T_co]):
-    """Yields indices (or lists of indices) of a dataset; a subclass has `__iter__` and, for len(loader), `__len__`."""
+    """Yields indices (or lists of indices) of a dataset; a subclass has `__iter__` and, for len(loader),
+    `__len__`.
+    """
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError
@@ -66,8 +70,8 @@ class SequentialSampler(Sampler[int]):
 class RandomSampler(Sampler[int]):
     """The indices shuffled, or `num_samples` of them drawn with replacement.
 
-    Without a generator each pass seeds its own from the default one. Raises TypeError for a `replacement` that is
-    not a bool, ValueError for a `num_samples` that is not positive.
+    Without a generator each pass seeds its own from the default one. Raises TypeError for a `replacement`
+    that is not a bool, ValueError for a `num_samples` that is not positive.
 
     >>> sorted(RandomSampler("abc"))
     [0, 1, 2]
@@ -147,8 +151,8 @@ class SubsetRandomSampler(Sampler[int]):
 class WeightedRandomSampler(Sampler[int]):
     """`num_samples` indices, each drawn with probability proportional to its weight.
 
-    Raises ValueError for weights that are not one row, a `num_samples` that is not positive, or a `replacement`
-    that is not a bool.
+    Raises ValueError for weights that are not one row, a `num_samples` that is not positive, or a
+    `replacement` that is not a bool.
 
     >>> list(WeightedRandomSampler([0.0, 1.0], 3))
     [1, 1, 1]
@@ -211,7 +215,9 @@ class BatchSampler(Sampler[list[int]]):
 
 
 def index_arrays(sampler: Any) -> Iterator[slice | np.ndarray[Any, Any]] | None:
-    """The batches of a plain BatchSampler as slices or index arrays; None if its parts are of the user's making."""
+    """The batches of a plain BatchSampler as slices or index arrays; None if its parts are of the user's
+    making.
+    """
     if type(sampler) is not BatchSampler:
         return None
     source = sampler.sampler
@@ -229,7 +235,9 @@ def _slices(sampler: BatchSampler, source: SequentialSampler) -> Iterator[slice]
 
 
 def _shuffled(sampler: BatchSampler, source: RandomSampler) -> Iterator[np.ndarray[Any, Any]]:
-    """As the lists of BatchSampler: a batch may span blocks, and a block is drawn when its first index is due."""
+    """As the lists of BatchSampler: a batch may span blocks, and a block is drawn when its first index is
+    due.
+    """
     size = sampler.batch_size
     rest = np.empty(0, np.int64)
     for block in source._blocks():

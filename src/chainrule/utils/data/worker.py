@@ -18,14 +18,24 @@ import numpy as np
 from ...random import manual_seed
 from .fetch import DatasetKind, make_fetcher
 
-__all__ = ["ExceptionWrapper", "StreamEnd", "WorkerInfo", "WorkerTask", "get_worker_info", "numpy_seed", "run_worker"]
+__all__ = [
+    "ExceptionWrapper",
+    "StreamEnd",
+    "WorkerInfo",
+    "WorkerTask",
+    "get_worker_info",
+    "numpy_seed",
+    "run_worker",
+]
 
 RESUME = "resume"  # sent instead of a task: start the dataset anew
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """What a worker process knows of itself: its number, how many there are, its seed, its copy of the dataset."""
+    """What a worker process knows of itself: its number, how many there are, its seed, its copy of the
+    dataset.
+    """
 
     id: int
     num_workers: int
@@ -174,7 +184,9 @@ def _prepare(task: WorkerTask, where: str, first: bool) -> tuple[Any, ExceptionW
 
 
 def _pickled(number: int, data: Any, where: str) -> Any:
-    """The answer as bytes; a batch (or an exception's type) that cannot be pickled becomes an error that can."""
+    """The answer as bytes; a batch (or an exception's type) that cannot be pickled becomes an error that
+    can.
+    """
     try:
         return ForkingPickler.dumps((number, data))
     except Exception as error:
