@@ -46,7 +46,7 @@ class Generator:
     [2357136044, 2546248239]
     """
 
-    __slots__ = ("_bits", "_fresh", "_legacy", "_next_float", "_seed", "device", "next_normal")
+    __slots__ = ("_bits", "_fresh", "_legacy", "_made", "_next_float", "_seed", "device", "next_normal")
 
     def __init__(self, device: Any = "cpu") -> None:
         if str(device).partition(":")[0] != "cpu":
@@ -59,6 +59,7 @@ class Generator:
                 )
             )
         self.device = "cpu"
+        self._made = False
         self._seed = DEFAULT_SEED
         self._fresh = True
         self.next_normal: float | None = None
@@ -71,10 +72,12 @@ class Generator:
         self._bits = np.random.MT19937(0)
         self._legacy = np.random.RandomState(self._bits)
         self._legacy.seed(self._seed & 0xFFFFFFFF)
+        self._made = True
         return getattr(self, name)
 
     def _reseed(self, seed: int) -> None:
-        self._legacy.seed(seed & 0xFFFFFFFF)
+        if self._made:
+            self._legacy.seed(seed & 0xFFFFFFFF)
         self._seed = seed
         # A seeded but unused engine serialises next = 0; an exhausted block, otherwise equal, next = 624.
         self._fresh = True

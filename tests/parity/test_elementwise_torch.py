@@ -130,7 +130,7 @@ ACTIVATIONS: dict[str, tuple[Any, ...]] = {
     "threshold": (0.5, -1.0),
 }
 SPECIAL = ["entr", "i0e", "i1", "i1e", "ndtr", "log_ndtr", "erfcx"]
-# Where the two differ on purpose: PyTorch rounds to 0 what has a digit or two (sinc, tanhshrink, ndtr, expm1),
+# Where the two differ: PyTorch rounds to 0 what has a digit or two (sinc, tanhshrink, ndtr, expm1),
 # has nan where there is a limit (softsign, hypot, copysign, log_ndtr), a number where there is none (acosh).
 CONVENTIONS: dict[str, tuple[float, ...]] = {
     "sinc": (-1e-9, 1e-9),

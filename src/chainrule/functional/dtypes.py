@@ -9,7 +9,6 @@ import ml_dtypes
 import numpy as np
 
 from .. import types
-from .._repr import set_printoptions
 from .._size import Size
 from ..device import device as Device
 from ..device import require_cpu
@@ -155,7 +154,7 @@ Tensor.new = new  # type: ignore[attr-defined]
 __all__ = [
     "Size", "e", "finfo", "get_default_device", "get_default_dtype", "iinfo", "inf", "nan", "newaxis", "pi",
     "set_default_device", "set_default_dtype",
-    "set_default_tensor_type", "set_printoptions", "typename",
+    "set_default_tensor_type", "typename",
 ]  # fmt: skip
 for _key, _name in TYPE_NAMES.items():
     globals()[_name] = _TypedTensor(_name, (), {"dtype": DTYPES[_key]})

@@ -17,7 +17,8 @@ def along(op: Op, x: Tensor, dim: int, dtype: DType | None) -> Tensor:
         x = cast(x, dtype)
     if x.dtype.category < FLOAT:
         raise RuntimeError(
-            f"\"{op.name}_lastdim_kernel_impl\" not implemented for '{x.dtype}': convert the input with .float(), or "
+            f"\"{op.name}_lastdim_kernel_impl\" not implemented for '{x.dtype}': convert the input with "
+            f".float(), or "
             "pass dtype=torch.float32"
         )
     return bind(op, (x, wrap_dim(dim, x._a.ndim)))  # type: ignore[no-any-return]

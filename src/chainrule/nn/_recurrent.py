@@ -11,22 +11,23 @@ from ..functional.join import cat, stack
 from ..tensor import Tensor
 from . import functional as F
 
-State = tuple[Tensor, ...]
+State = tuple[Any, ...]
 # (projected input of one step, state, recurrent weights) -> new state, whose first entry is the output
-Cell = Callable[[Tensor, State, Sequence[Tensor | None]], State]
+Weights = Sequence[Any]  # tensors; None for a bias or projection that there is none of
+Cell = Callable[[Any, State, Weights], State]
 
 
-def tanh_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
+def tanh_cell(x: Any, state: State, weights: Weights) -> State:
     """h' = tanh(x + h Wᵀ + b)."""
     return ((x + F.linear(state[0], weights[0], weights[1])).tanh(),)
 
 
-def relu_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
+def relu_cell(x: Any, state: State, weights: Weights) -> State:
     """h' = max(0, x + h Wᵀ + b)."""
     return ((x + F.linear(state[0], weights[0], weights[1])).relu(),)
 
 
-def lstm_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
+def lstm_cell(x: Any, state: State, weights: Weights) -> State:
     """c' = σ(f)·c + σ(i)·tanh(g), h' = σ(o)·tanh(c'), with [i f g o] = x + h Wᵀ + b; h' may be projected."""
     h, c = state
     i, f, g, o = (x + F.linear(h, weights[0], weights[1])).chunk(4, -1)
@@ -36,7 +37,7 @@ def lstm_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> Stat
     return (h if projection is None else F.linear(h, projection)), c
 
 
-def gru_cell(x: Tensor, state: State, weights: Sequence[Tensor | None]) -> State:
+def gru_cell(x: Any, state: State, weights: Weights) -> State:
     """h' = n + z·(h - n), with r, z = σ(…) and n = tanh(xₙ + r·(h Wₙᵀ + bₙ))."""
     h = state[0]
     xr, xz, xn = x.chunk(3, -1)
@@ -53,7 +54,7 @@ CELLS: dict[str, tuple[Cell, int]] = {  # with the number of gates
 
 
 def walk(
-    cell: Cell, steps: Sequence[Tensor], state: State, weights: Sequence[Tensor | None], reverse: bool
+    cell: Cell, steps: Sequence[Tensor], state: State, weights: Weights, reverse: bool
 ) -> tuple[list[Tensor], State]:
     """The outputs along `steps` (each (batch, gates·hidden)) and the last state of every sequence.
 
@@ -82,7 +83,7 @@ def walk(
 
 def run(
     mode: str, input: Tensor, batch_sizes: list[int] | None, initial: State,
-    layers: list[list[list[Tensor | None]]], dropout: float,
+    layers: list[list[list[Any]]], dropout: float,
 ) -> tuple[Tensor, State]:  # fmt: skip
     """All layers and directions over (T, N, in), or over (sum of batch_sizes, in): output and last states.
 

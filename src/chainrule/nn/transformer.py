@@ -89,10 +89,10 @@ class TransformerEncoderLayer(_Layer):
     def forward(
         self, src: Tensor, src_mask: Mask = None, src_key_padding_mask: Mask = None, is_causal: bool = False
     ) -> Tensor:
-        x = src
+        x: Any = src
         if self.norm_first:
             x = x + self._sa_block(self.norm1(x), src_mask, src_key_padding_mask, is_causal)
-            return x + self._ff_block(self.norm2(x))
+            return x + self._ff_block(self.norm2(x))  # type: ignore[no-any-return]
         x = self.norm1(x + self._sa_block(x, src_mask, src_key_padding_mask, is_causal))
         return self.norm2(x + self._ff_block(x))  # type: ignore[no-any-return]
 
@@ -133,11 +133,11 @@ class TransformerDecoderLayer(_Layer):
     ) -> Tensor:  # fmt: skip
         own = (tgt_mask, tgt_key_padding_mask, tgt_is_causal)
         across = (memory, memory_mask, memory_key_padding_mask, memory_is_causal)
-        x = tgt
+        x: Any = tgt
         if self.norm_first:
             x = x + self._sa_block(self.norm1(x), *own)
             x = x + self._mha_block(self.norm2(x), *across)
-            return x + self._ff_block(self.norm3(x))
+            return x + self._ff_block(self.norm3(x))  # type: ignore[no-any-return]
         x = self.norm1(x + self._sa_block(x, *own))
         x = self.norm2(x + self._mha_block(x, *across))
         return self.norm3(x + self._ff_block(x))  # type: ignore[no-any-return]

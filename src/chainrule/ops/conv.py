@@ -1,11 +1,15 @@
 """Convolution in any number of dimensions, and its two gradients.
 
-⟨g, conv(x, w)⟩ is linear in each of x, w and g: its three partial derivatives are the three records here, and the vjps
-of each are the other two, so that derivatives of any order exist. conv_transpose is `conv_input` with another name.
+⟨g, conv(x, w)⟩ is linear in each of x, w and g: its three partial derivatives are the three records here,
+and the vjps
+of each are the other two, so that derivatives of any order exist. conv_transpose is `conv_input` with
+another name.
 Each is one GEMM per group on the windows of the input (im2col).
 
-NOTE [Wide rows] With stride 1 the windows are taken at every place of the padded rows, also where they run over into the
-next row: they are then one long run of memory per place in the kernel, which copies five times quicker. The outputs of
+NOTE [Wide rows] With stride 1 the windows are taken at every place of the padded rows, also where they run
+over into the
+next row: they are then one long run of memory per place in the kernel, which copies five times quicker. The
+outputs of
 the few windows too many are cut off (forward) or are zeros (gradients).
 """
 
@@ -16,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Shape
-from .record import MUL, Spec, structured
+from .record import MUL, Op, Spec, structured
 from .reduce import sum
 from .windows import (
     Ints,
@@ -59,7 +63,8 @@ def _wide(size: Ints, out: Ints, stride: Ints, pads: Pads) -> Ints:
 
 
 def _windows(x: Any, kernel: Ints, out: Ints, stride: Ints, pads: Pads, dilation: Ints) -> tuple[Any, Ints]:
-    """A view (N, C, *kernel, outputs…) of the windows, and the sizes of the outputs, wide where that is possible."""
+    """A view (N, C, *kernel, outputs…) of the windows, and the sizes of the outputs, wide where that is
+    possible."""
     size = x.shape[2:]
     wide = _wide(size, out, stride, pads)
     if wide is out or _plain(kernel, stride, pads):
@@ -117,7 +122,7 @@ def _conv_shape(
 def _widened(g: Any, wide: Ints) -> Any:
     if g.shape[2:] == wide:
         return g
-    out = np.zeros((*g.shape[:2], *wide), g.dtype)
+    out: Any = np.zeros((*g.shape[:2], *wide), g.dtype)
     out[(..., *map(slice, g.shape[2:]))] = g
     return out
 
@@ -168,8 +173,9 @@ def _bias(g: Any) -> Any:
 
 _ATTRIBUTES = ((2, 1), ((1, 1), (0, 1)), (1, 2), 2)
 
-conv = structured(
-    "conv", _conv, nargs=3, shape=_conv_shape, tex=r"{0} \star {1} + {2}", prec=MUL, grad_name="ConvolutionBackward0",
+conv: Op = structured(
+    "conv", _conv, nargs=3, shape=_conv_shape, tex=r"{0} \star {1} + {2}", prec=MUL,
+    grad_name="ConvolutionBackward0",
     vjp=(
         lambda g, y, x, w, b, stride, pads, dilation, groups: conv_input(
             g, w, None, x.shape[2:], stride, pads, dilation, groups
@@ -185,11 +191,13 @@ conv = structured(
     ],
 )  # fmt: skip
 
-conv_input = structured(
-    "conv_input", _conv_input, nargs=3, prec=MUL, tex=r"{0} \star^T {1} + {2}", grad_name="ConvolutionBackward0",
+conv_input: Op = structured(
+    "conv_input", _conv_input, nargs=3, prec=MUL, tex=r"{0} \star^T {1} + {2}",
+    grad_name="ConvolutionBackward0",
     shape=lambda g, w, b, size, stride, pads, dilation, groups: (g.shape[0], w.shape[1] * groups, *size),
     vjp=(
-        lambda u, y, g, w, b, size, stride, pads, dilation, groups: conv(u, w, None, stride, pads, dilation, groups),
+        lambda u, y, g, w, b, size, stride, pads, dilation,
+        groups: conv(u, w, None, stride, pads, dilation, groups),
         lambda u, y, g, w, b, size, stride, pads, dilation, groups: conv_weight(
             u, g, w.shape[2:], stride, pads, dilation, groups
         ),
@@ -200,14 +208,15 @@ conv_input = structured(
     ],
 )  # fmt: skip
 
-conv_weight = structured(
+conv_weight: Op = structured(
     "conv_weight", _conv_weight, nargs=2, prec=MUL, tex=r"{0} \star {1}", grad_name="ConvolutionBackward0",
     shape=lambda x, g, kernel, stride, pads, dilation, groups: (g.shape[1], x.shape[1] // groups, *kernel),
     vjp=(
         lambda u, y, x, g, kernel, stride, pads, dilation, groups: conv_input(
             g, u, None, x.shape[2:], stride, pads, dilation, groups
         ),
-        lambda u, y, x, g, kernel, stride, pads, dilation, groups: conv(x, u, None, stride, pads, dilation, groups),
+        lambda u, y, x, g, kernel, stride, pads, dilation,
+        groups: conv(x, u, None, stride, pads, dilation, groups),
     ),
     samples=lambda rng: [(rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(2, 6, 3, 5)), (3, 2), *_ATTRIBUTES)],
 )  # fmt: skip
@@ -229,7 +238,7 @@ def _fold(a: Any, size: Ints, kernel: Ints, stride: Ints, pads: Pads, dilation: 
     return scatter_windows(blocks, size, out, stride, pads, dilation)
 
 
-unfold = structured(
+unfold: Op = structured(
     "im2col", _unfold, tex=r"\operatorname{{unfold}}({0})", grad_name="Im2ColBackward0",
     vjp=(lambda g, y, a, kernel, stride, pads, dilation: fold(g, a.shape[2:], kernel, stride, pads, dilation),),
     shape=lambda a, kernel, stride, pads, dilation: (
@@ -238,7 +247,7 @@ unfold = structured(
     samples=lambda rng: [(rng.normal(size=(2, 2, 5, 4)), (2, 3), (2, 1), ((1, 1), (0, 0)), (1, 1))],
 )  # fmt: skip
 
-fold = structured(
+fold: Op = structured(
     "col2im", _fold, tex=r"\operatorname{{fold}}({0})", grad_name="Col2ImBackward0",
     vjp=(lambda g, y, a, size, kernel, stride, pads, dilation: unfold(g, kernel, stride, pads, dilation),),
     shape=lambda a, size, kernel, stride, pads, dilation: (a.shape[0], a.shape[1] // _size(kernel), *size),

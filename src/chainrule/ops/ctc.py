@@ -1,4 +1,5 @@
-"""Connectionist temporal classification (Graves et al., 2006): the probability of a label sequence over all alignments."""
+"""Connectionist temporal classification (Graves et al., 2006): the probability of a label sequence over all
+alignments."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .record import structured
+from .record import Op, structured
 
 
 def _extended(targets: Any, blank: int) -> Any:
@@ -104,8 +105,9 @@ def _samples(rng: Any) -> list[Any]:
     return [(x, np.array([[1, 1], [2, 3]]), np.array([5, 4]), np.array([2, 1]), 0, False)]
 
 
-ctc = structured(
-    "ctc_loss", _ctc, nargs=4, shape=lambda x, *_: (x.shape[1],), tex=r"-\ln p({1} \mid {0})", samples=_samples,
+ctc: Op = structured(
+    "ctc_loss", _ctc, nargs=4, shape=lambda x, *_: (x.shape[1],), tex=r"-\ln p({1} \mid {0})",
+    samples=_samples,
     vjp=(
         lambda g, y, x, targets, lengths, sizes, blank, zero_infinity: ctc_pull(
             g, x, targets, lengths, sizes, blank, zero_infinity
@@ -115,7 +117,7 @@ ctc = structured(
     singular="the derivative is that of ctc(log_softmax(x)), as in PyTorch: the inputs are taken to be normalised",
 )  # fmt: skip
 
-ctc_pull = structured(
+ctc_pull: Op = structured(
     "ctc_pull", _ctc_pull, nargs=5, shape=lambda g, x, *_: x.shape, tex=r"{0} \, (e^{{{1}}} - \gamma)",
     samples=lambda rng: [(rng.normal(size=2), *s) for s in _samples(rng)],
     nondiff="the second derivative of CTC is not implemented, as in PyTorch",

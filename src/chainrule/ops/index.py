@@ -1,10 +1,8 @@
 """Indexing: parts of a tensor by position, by mask and by index tensors, and writing such parts.
 
-NOTE [Keys] A key is what NumPy takes between the brackets, as data: ints, slices,
-    None and Ellipsis. Where an index tensor
-stands, the key says INDEX and the tensor is an argument of the operation; several index tensors
-arrive stacked
-along a new first dimension, already broadcast against each other.
+NOTE [Keys] A key is what NumPy takes between the brackets, as data: ints, slices, None and Ellipsis. Where an
+index tensor stands, the key says INDEX and the tensor is an argument of the operation; several index tensors
+arrive stacked along a new first dimension, already broadcast against each other.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def _mse_pull(g: Any, a: Any, b: Any, reduction: str) -> Any:
     return (a - b) * (g * (2 / _size(a.shape) if reduction == "mean" else 2))
 
 
-mse_loss = structured(
+mse_loss: Op = structured(
     "mse_loss", _squares, nargs=2, shape=_loss_shape, tex=r"\frac{{1}}{{n}} \lVert {0} - {1} \rVert^2",
     vjp=(
         lambda g, y, a, b, reduction: _mse_pull(g, a, b, reduction),
@@ -108,7 +108,8 @@ def _smooth_l1(a: Any, b: Any, beta: float) -> Any:
 
 
 smooth_l1_loss = pointwise_loss(
-    "smooth_l1_loss", _smooth_l1, lambda a, b, beta: _clipped((a - b) / beta), lambda a, b, beta: _clipped((b - a) / beta),
+    "smooth_l1_loss", _smooth_l1, lambda a, b, beta: _clipped((a - b) / beta), lambda a, b,
+    beta: _clipped((b - a) / beta),
     tex=r"\operatorname{{smooth}}_{{L_1}}({0} - {1})", options=(0.7,),
 )  # fmt: skip
 
@@ -120,7 +121,8 @@ def _huber(a: Any, b: Any, delta: float) -> Any:
 
 huber_loss = pointwise_loss(
     "huber_loss", _huber, lambda a, b, delta: _clipped((a - b) / delta) * delta,
-    lambda a, b, delta: _clipped((b - a) / delta) * delta, tex=r"\operatorname{{huber}}({0} - {1})", options=(0.7,),
+    lambda a, b, delta: _clipped((b - a) / delta) * delta, tex=r"\operatorname{{huber}}({0} - {1})",
+    options=(0.7,),
 )  # fmt: skip
 
 
@@ -154,7 +156,8 @@ def _bce_logits(z: Any, t: Any) -> Any:
 
 binary_cross_entropy_with_logits = pointwise_loss(
     "binary_cross_entropy_with_logits", _bce_logits, lambda z, t: sigmoid(z) - t, lambda z, t: -z,
-    tex=r"\ln(1 + e^{{{0}}}) - {0} {1}", samples=lambda rng: (rng.normal(size=(2, 3)), rng.uniform(size=(2, 3))),
+    tex=r"\ln(1 + e^{{{0}}}) - {0} {1}",
+    samples=lambda rng: (rng.normal(size=(2, 3)), rng.uniform(size=(2, 3))),
 )  # fmt: skip
 
 
@@ -239,8 +242,9 @@ def _class_samples(rng: Any) -> list[Any]:
     return [(x, t, None, "mean", -100), (x, t, w, "mean", 2), (x, t, w, "none", -100), (*image, "sum", -100)]
 
 
-nll_loss = structured(
-    "nll_loss", _nll, nargs=3, shape=_nll_shape, tex=r"-\frac{{1}}{{n}} \sum {0}_{{i,\,{1}_i}}", samples=_class_samples,
+nll_loss: Op = structured(
+    "nll_loss", _nll, nargs=3, shape=_nll_shape, tex=r"-\frac{{1}}{{n}} \sum {0}_{{i,\,{1}_i}}",
+    samples=_class_samples,
     vjp=(
         lambda g, y, logp, target, weight, reduction, ignore_index: nll_place(
             g, target, weight, logp.shape, reduction, ignore_index
@@ -250,7 +254,7 @@ nll_loss = structured(
     bad=[Bad(lambda: (np.zeros((2, 3)), np.array([0, 5]), None, "mean", -100), IndexError, "Target 5 is out of bounds.")],
 )  # fmt: skip
 
-nll_place = structured(
+nll_place: Op = structured(
     "nll_place", _nll_place, nargs=3, tex=r"-{0} \, e_{{{1}}}", grad_name="NllLossBackwardBackward0",
     shape=lambda g, target, weight, shape, reduction, ignore_index: shape,
     vjp=(
@@ -289,8 +293,9 @@ def _cross_entropy_pull(g: Any, x: Any, target: Any, weight: Any, reduction: str
     return p
 
 
-cross_entropy = structured(
-    "cross_entropy", _cross_entropy, nargs=3, shape=_nll_shape, samples=_class_samples, grad_name="NllLossBackward0",
+cross_entropy: Op = structured(
+    "cross_entropy", _cross_entropy, nargs=3, shape=_nll_shape, samples=_class_samples,
+    grad_name="NllLossBackward0",
     tex=r"-\frac{{1}}{{n}} \sum \ln \operatorname{{softmax}}({0})_{{i,\,{1}_i}}",
     vjp=(
         lambda g, y, x, target, weight, reduction, ignore_index: cross_entropy_pull(
@@ -323,7 +328,7 @@ def _pull_g(
     return along + nll_loss(u, target, weight, reduction, ignore_index)
 
 
-cross_entropy_pull = structured(
+cross_entropy_pull: Op = structured(
     "cross_entropy_pull", _cross_entropy_pull, nargs=4, grad_name="NllLossBackwardBackward0",
     shape=lambda g, x, *_: x.shape, tex=r"{0} \, (\operatorname{{softmax}}({1}) - e_{{{2}}})",
     vjp=(_pull_g, _pull_x, None, None),
@@ -332,7 +337,7 @@ cross_entropy_pull = structured(
     ],
 )  # fmt: skip
 
-term_weights = structured(
+term_weights: Op = structured(
     "term_weights",
     lambda target, weight, reduction, ignore_index, dtype: np.expand_dims(
         class_weights(target, weight, ignore_index, reduction, getattr(dtype, "np", dtype)), 1

@@ -1,4 +1,5 @@
-"""Dense layers and softmax: the primitives of a multilayer perceptron, each with its derivative in closed form."""
+"""Dense layers and softmax: the primitives of a multilayer perceptron, each with its derivative in closed
+form."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import numpy as np
 from ..types import Shape
 from .exponential import exp
 from .movement import reshape
-from .record import MUL, Bad, Spec, structured
+from .record import MUL, Bad, Op, Spec, structured
 from .reduce import sum
 
 # ----- linear
@@ -32,7 +33,8 @@ def _linear_shape(x: Spec, w: Spec, b: Spec | None) -> Shape:
         rows = int(np.prod(x.shape[:-1]))
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1] if x.ndim else 1} and "
-            f"{'x'.join(map(str, w.shape[::-1]))}): linear() got input {list(x.shape)} and weight {list(w.shape)}; "
+            f"{'x'.join(map(str, w.shape[::-1]))}): linear() got input {list(x.shape)} and weight "
+            f"{list(w.shape)}; "
             "the last size of both must be in_features"
         )
     out = (*x.shape[:-1], *w.shape[:-1])
@@ -61,8 +63,9 @@ def _linear_weight(g: Any, y: Any, x: Any, w: Any, b: Any) -> Any:
     return g.mT @ x
 
 
-linear = structured(
-    "linear", _linear, nargs=3, shape=_linear_shape, vjp=(_linear_input, _linear_weight, lambda g, y, x, w, b: g),
+linear: Op = structured(
+    "linear", _linear, nargs=3, shape=_linear_shape,
+    vjp=(_linear_input, _linear_weight, lambda g, y, x, w, b: g),
     tex=r"{0} \, {1}^T + {2}", prec=MUL, grad_name="AddmmBackward0",
     samples=lambda rng: [
         (rng.normal(size=(3, 4)), rng.normal(size=(2, 4)), rng.normal(size=2)),
@@ -96,7 +99,7 @@ def _softmax(a: Any, dim: int) -> Any:
     return e
 
 
-softmax = structured(
+softmax: Op = structured(
     "softmax", _softmax, vjp=(lambda g, y, a, dim: softmax_pull(g, y, dim),), shape=lambda a, dim: a.shape,
     tex=r"\operatorname{{softmax}}({0})", grad_name="SoftmaxBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1), (rng.normal(size=(2, 3, 2)), 0)],
@@ -119,7 +122,7 @@ def _log_softmax(a: Any, dim: int) -> Any:
     return shifted
 
 
-log_softmax = structured(
+log_softmax: Op = structured(
     "log_softmax", _log_softmax, shape=lambda a, dim: a.shape, tex=r"\log\operatorname{{softmax}}({0})",
     vjp=(lambda g, y, a, dim: g - exp(y) * sum(g, (dim,) if g.ndim else (), True),),
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1), (rng.normal(size=(2, 3, 2)), 0)],

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import Shape
 from .movement import reshape
-from .record import Spec, structured
+from .record import Op, Spec, structured
 from .reduce import sum
 
 Dims = tuple[int, ...]
@@ -64,7 +64,8 @@ def _layer_pull(
 def _batch_pull(
     g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float, *, needs: Any
 ) -> list[Any]:
-    """As layer norm's; the weight is constant within a group, so that its sums are those of x's share as well."""
+    """As layer norm's; the weight is constant within a group, so that its sums are those of x's share as
+    well."""
     hat = (x - y[1]) * y[2]
     level, along = sum(g[0], dims, True), sum(g[0] * hat, dims, True)
     flat = (-1,)
@@ -89,8 +90,9 @@ def _shapes(x: Spec, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> li
     return [x.shape, small, small]
 
 
-layer_norm = structured(
-    "layer_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_layer_pull, grad_name="NativeLayerNormBackward0",
+layer_norm: Op = structured(
+    "layer_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_layer_pull,
+    grad_name="NativeLayerNormBackward0",
     tex=r"\frac{{{0} - \mu}}{{\sqrt{{\sigma^2 + \varepsilon}}}} \odot {1} + {2}",
     samples=lambda rng: [
         (rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), (1, 2), -1, 1e-5),
@@ -98,8 +100,9 @@ layer_norm = structured(
     ],
 )  # fmt: skip
 
-batch_norm = structured(
-    "batch_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_batch_pull, grad_name="NativeBatchNormBackward0",
+batch_norm: Op = structured(
+    "batch_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_batch_pull,
+    grad_name="NativeBatchNormBackward0",
     tex=r"\frac{{{0} - \mu}}{{\sqrt{{\sigma^2 + \varepsilon}}}} \odot {1} + {2}",
     samples=lambda rng: [
         (rng.normal(size=(4, 3, 2)), rng.normal(size=3), rng.normal(size=3), (0, 2), 1, 1e-5),

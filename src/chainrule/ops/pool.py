@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Shape
-from .record import Spec, structured
+from .record import Op, Spec, structured
 from .resample import adaptive_bounds
 from .windows import Ints, offsets, output_size, pad_spatial
 
@@ -15,7 +15,8 @@ from .windows import Ints, offsets, output_size, pad_spatial
 def pooled_size(
     size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
 ) -> Ints:
-    """The number of windows per dimension; with ceil_mode none starts beyond the input and its left padding."""
+    """The number of windows per dimension; with ceil_mode none starts beyond the input and its left
+    padding."""
     out = []
     for n, k, s, p, q in zip(size, kernel, stride, padding, dilation):
         m = output_size(n, k, s, 2 * p, q, ceil_mode)
@@ -109,7 +110,7 @@ def _pick(a: Any, index: Any, dims: int) -> Any:
     )
 
 
-max_pool = structured(
+max_pool: Op = structured(
     "max_pool", _max_pool, outputs=2, shape=_max_pool_shape, tex=r"\max_{{\text{{window}}}} {0}",
     dtype=lambda a, *_: [a.dtype, "int64"], grad_name="MaxPool2DWithIndicesBackward0",
     vjp=(
@@ -121,13 +122,14 @@ max_pool = structured(
     singular="equal values: the first in the window gets the whole cotangent",
 )  # fmt: skip
 
-pool_place = structured(
-    "pool_place", _place, nargs=2, shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size), tex="{0}_{{{1}}}",
+pool_place: Op = structured(
+    "pool_place", _place, nargs=2, shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size),
+    tex="{0}_{{{1}}}",
     vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None), grad_name="MaxUnpool2DBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 3)), np.array([[0, 4, 2], [1, 1, 0]]), (5,))],
 )  # fmt: skip
 
-pool_pick = structured(
+pool_pick: Op = structured(
     "pool_pick", _pick, nargs=2, shape=lambda a, index, dims: index.shape, tex="{0}_{{{1}}}",
     vjp=(lambda g, y, a, index, dims: pool_place(g, index, a.shape[a.ndim - dims :]), None),
     grad_name="GatherBackward0",
@@ -146,8 +148,9 @@ def _unpool(a: Any, index: Any, size: Ints) -> Any:
     return out.reshape(*lead, *size)
 
 
-max_unpool = structured(
-    "max_unpool", _unpool, nargs=2, shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size), tex="{0}_{{{1}}}",
+max_unpool: Op = structured(
+    "max_unpool", _unpool, nargs=2, shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size),
+    tex="{0}_{{{1}}}",
     vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None), grad_name="MaxUnpool2DBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 3)), np.array([[0, 4, 2], [3, 1, 0]]), (5,))],
     singular="indices that meet: only the last value is kept",
@@ -182,7 +185,7 @@ def _adaptive_max(a: Any, out: Ints) -> list[Any]:
     return _table_max(a, bounds, tuple(int((stop - start).max(initial=1)) for start, stop in bounds))
 
 
-adaptive_max_pool = structured(
+adaptive_max_pool: Op = structured(
     "adaptive_max_pool", _adaptive_max, outputs=2, tex=r"\max_{{\text{{window}}}} {0}",
     shape=lambda a, out: [(*a.shape[: a.ndim - len(out)], *out)] * 2, dtype=lambda a, out: [a.dtype, "int64"],
     vjp=(lambda g, y, a, out: pool_place(g[0], y[1], a.shape[a.ndim - len(out) :]),),

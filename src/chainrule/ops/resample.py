@@ -1,7 +1,10 @@
-"""Average pooling and interpolation: separable linear maps of the spatial dimensions, written as a few taps per output.
+"""Average pooling and interpolation: separable linear maps of the spatial dimensions, written as a few taps
+per output.
 
-Along each dimension every output value is Σ_t weight[t, i] · x[index[t, i]]; the vjp is the same operation with the
-transposed taps, so one record per name serves pooling, adaptive pooling and every mode of interpolation, to any order.
+Along each dimension every output value is Σ_t weight[t, i] · x[index[t, i]]; the vjp is the same operation
+with the
+transposed taps, so one record per name serves pooling, adaptive pooling and every mode of interpolation, to
+any order.
 """
 
 from __future__ import annotations
@@ -193,7 +196,7 @@ def _forward(a: Any, taps: tuple[Taps, ...]) -> Any:
 
 
 def _resampler(name: str, tex: str, grad_name: str, samples: Any) -> Op:
-    op = structured(
+    op: Op = structured(
         name, _forward, tex=tex, grad_name=grad_name, samples=samples,
         shape=lambda a, taps: (*a.shape[: a.ndim - len(taps)], *(t.out for t in taps)),
         vjp=(lambda g, y, a, taps: op(g, tuple(t.transposed for t in taps)),),

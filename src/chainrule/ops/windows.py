@@ -1,4 +1,5 @@
-"""Sliding windows over the spatial dimensions: the geometry that convolution and pooling share (NumPy only)."""
+"""Sliding windows over the spatial dimensions: the geometry that convolution and pooling share (NumPy
+only)."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def pad_spatial(x: Any, pads: Pads, value: Any = 0) -> Any:
         return x
     lead = x.shape[: x.ndim - len(pads)]
     spatial = x.shape[len(lead) :]
-    out = np.full((*lead, *(n + lo + hi for n, (lo, hi) in zip(spatial, pads))), value, x.dtype)
+    out: Any = np.full((*lead, *(n + lo + hi for n, (lo, hi) in zip(spatial, pads))), value, x.dtype)
     inner = tuple(
         slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(spatial, pads)
     )
@@ -38,7 +39,8 @@ def windows(x: Any, kernel: Ints, out: Ints, stride: Ints, dilation: Ints) -> An
     d = len(kernel)
     steps = x.strides[x.ndim - d :]
     strides = (
-        *x.strides[: x.ndim - d], *(s * q for s, q in zip(steps, dilation)), *(s * q for s, q in zip(steps, stride)),
+        *x.strides[: x.ndim - d], *(s * q for s, q in zip(steps, dilation)),
+        *(s * q for s, q in zip(steps, stride)),
     )  # fmt: skip
     shape = (*x.shape[: x.ndim - d], *kernel, *out)
     if x.flags.c_contiguous:  # the constructor is ten times quicker than as_strided
@@ -61,10 +63,11 @@ def offsets(kernel: Ints, out: Ints, stride: Ints, dilation: Ints) -> Iterator[t
 def scatter_windows(
     cols: Any, shape: Sequence[int], out: Ints, stride: Ints, pads: Pads, dilation: Ints
 ) -> Any:
-    """The adjoint of `windows`: cols (…, *kernel, *out) added up into an array of `shape` (spatial sizes, unpadded)."""
+    """The adjoint of `windows`: cols (…, *kernel, *out) added up into an array of `shape` (spatial sizes,
+    unpadded)."""
     d = len(out)
     lead, kernel = cols.shape[: cols.ndim - 2 * d], cols.shape[cols.ndim - 2 * d : cols.ndim - d]
-    whole = np.zeros((*lead, *(n + lo + max(hi, 0) for n, (lo, hi) in zip(shape, pads))), cols.dtype)
+    whole: Any = np.zeros((*lead, *(n + lo + max(hi, 0) for n, (lo, hi) in zip(shape, pads))), cols.dtype)
     for at, place in offsets(kernel, out, stride, dilation):
         whole[place] += cols[(slice(None),) * len(lead) + at]
     if not any(lo or hi for lo, hi in pads):
@@ -93,7 +96,8 @@ def _flat_view(
 
 
 def _flat_layout(size: Sequence[int], pads: Pads, kernel: Ints, dilation: Ints, length: int) -> Any:
-    """Sizes of the padded block, its length, the flat distance of neighbours in the kernel, and what runs over the end."""
+    """Sizes of the padded block, its length, the flat distance of neighbours in the kernel, and what runs
+    over the end."""
     padded = [n + lo + hi for n, (lo, hi) in zip(size, pads)]
     spread = [s * q for s, q in zip(_steps(padded), dilation)]
     block = 1
@@ -104,11 +108,12 @@ def _flat_layout(size: Sequence[int], pads: Pads, kernel: Ints, dilation: Ints, 
 
 
 def flat_windows(x: Any, kernel: Ints, length: int, pads: Pads, dilation: Ints) -> Any:
-    """A view (N, C, *kernel, length): per place in the kernel `length` values in memory order, across row ends."""
+    """A view (N, C, *kernel, length): per place in the kernel `length` values in memory order, across row
+    ends."""
     lead, size = x.shape[:2], x.shape[2:]
     padded, block, spread, over = _flat_layout(size, pads, kernel, dilation, length)
     total = lead[0] * lead[1] * block
-    buffer = np.zeros(total + over, x.dtype)
+    buffer: Any = np.zeros(total + over, x.dtype)
     inner = tuple(
         slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(size, pads)
     )
@@ -122,7 +127,7 @@ def scatter_flat(cols: Any, size: Ints, pads: Pads, dilation: Ints) -> Any:
     lead, kernel, length = cols.shape[:2], cols.shape[2:-1], cols.shape[-1]
     padded, block, spread, over = _flat_layout(size, pads, kernel, dilation, length)
     total = lead[0] * lead[1] * block
-    buffer = np.zeros(total + over, cols.dtype)
+    buffer: Any = np.zeros(total + over, cols.dtype)
     view = _flat_view(buffer, lead, block, kernel, spread, length)
     for at in product(*map(range, kernel)):
         view[(slice(None), slice(None), *at)] += cols[(slice(None), slice(None), *at)]

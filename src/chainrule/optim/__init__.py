@@ -1,7 +1,9 @@
 """Optimizers, learning rate schedules and averaged models, under PyTorch's names."""
 
+from typing import TYPE_CHECKING
+
+from .._missing import module_getattr
 from . import lr_scheduler as lr_scheduler
-from . import swa_utils as swa_utils
 from .adadelta import Adadelta as Adadelta
 from .adafactor import Adafactor as Adafactor
 from .adagrad import Adagrad as Adagrad
@@ -17,3 +19,6 @@ from .radam import RAdam as RAdam
 from .rmsprop import RMSprop as RMSprop
 from .rprop import Rprop as Rprop
 from .sgd import SGD as SGD
+
+if not TYPE_CHECKING:
+    __getattr__ = module_getattr(__name__)

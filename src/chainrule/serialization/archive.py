@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import struct
 import sys
 import zipfile
@@ -82,6 +81,8 @@ class ArchiveReader:
         self._folder = entries[0].filename.partition("/")[0] if entries else ""
         self._map: Any = None
         if mapped is not None:
+            import mmap  # here: not every platform has it
+
             with open(mapped, "rb") as source:
                 self._map = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_COPY)
 

@@ -1,4 +1,5 @@
-"""Arguments that the functions of this package share: one int or one per dimension, unbatched inputs, reductions."""
+"""Arguments that the functions of this package share: one int or one per dimension, unbatched inputs,
+reductions."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from ...ops.movement import reshape
 from ...tensor import Tensor
 
 SCALAR_TYPES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
+    "int32": "Int",
     "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
     "complex128": "ComplexDouble",
 }  # fmt: skip
@@ -34,7 +36,8 @@ def tuple_of(value: Any, count: int, name: str) -> tuple[int, ...]:
         return out * count
     if len(out) != count:
         raise RuntimeError(
-            f"expected {name} to be a single integer value or a list of {count} values, but got {name}={list(out)}"
+            f"expected {name} to be a single integer value or a list of {count} values, but got "
+            f"{name}={list(out)}"
         )
     return out
 

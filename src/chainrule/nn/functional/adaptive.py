@@ -37,7 +37,8 @@ def _adaptive_avg(d: int) -> Callable[..., Tensor]:
         return bind(resample.adaptive_avg_pool, (input, taps))  # type: ignore[no-any-return]
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The means of output_size stretches that cover each of the last {d} dimensions evenly.
+    function.__doc__ = f"""The means of output_size stretches that cover each of the last {d} dimensions
+    evenly.
 
     None keeps a dimension's size. Raises RuntimeError for an input of the wrong number of dimensions.
 
@@ -63,7 +64,8 @@ def _adaptive_max(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     with_indices.__name__ = with_indices.__qualname__ = name + "_with_indices"
     with_indices.__doc__ = f"{name} and the flat index of each value taken."
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The largest values of output_size stretches that cover each of the last {d} dimensions evenly.
+    function.__doc__ = f"""The largest values of output_size stretches that cover each of the last {d}
+    dimensions evenly.
 
     None keeps a dimension's size. With return_indices also the flat indices.
 

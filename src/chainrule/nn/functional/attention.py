@@ -24,7 +24,8 @@ def scaled_dot_product_attention(
 ) -> Tensor:  # fmt: skip
     """softmax(Q Kᵀ · scale + mask) V for Q (…, L, E), K (…, S, E) and V (…, S, Ev); scale is 1/√E by default.
 
-    A bool mask is True where attention is allowed, a float mask is added; is_causal lets position i see positions <= i.
+    A bool mask is True where attention is allowed, a float mask is added; is_causal lets position i see
+    positions <= i.
     With enable_gqa fewer key and value heads are repeated to the number of query heads.
     Raises RuntimeError for a mask together with is_causal, or dtypes or sizes that do not fit.
 
@@ -59,7 +60,8 @@ def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_ca
         tensor_argument("scaled_dot_product_attention", t, i, name)
     if not q._a.dtype == k._a.dtype == v._a.dtype:
         raise RuntimeError(
-            f"Expected query, key, and value to have the same dtype, but got query.dtype: {scalar_type(q).lower()} "
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: "
+            f"{scalar_type(q).lower()} "
             f"key.dtype: {scalar_type(k).lower()} and value.dtype: {scalar_type(v).lower()} instead."
         )
     if min(q._a.ndim, k._a.ndim, v._a.ndim) < 2:
@@ -72,7 +74,8 @@ def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_ca
             raise RuntimeError("Explicit attn_mask should not be set when is_causal=True")
         if mask._a.dtype != bool and mask._a.dtype != q._a.dtype and mask._a.dtype.itemsize != 4:
             raise RuntimeError(
-                "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
+                "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
+                "attn_mask.dtype: "
                 f"{scalar_type(mask).lower()} and  query.dtype: {scalar_type(q).lower()} instead."
             )
 
@@ -109,17 +112,22 @@ def _bias(mask: Tensor, dtype: Any) -> tuple[Tensor, Tensor | None]:
 
 
 def multi_head_attention_forward(
-    query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int, in_proj_weight: Tensor | None,
-    in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None, add_zero_attn: bool, dropout_p: float,
+    query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None, add_zero_attn: bool,
+    dropout_p: float,
     out_proj_weight: Tensor, out_proj_bias: Tensor | None, training: bool = True,
     key_padding_mask: Tensor | None = None, need_weights: bool = True, attn_mask: Tensor | None = None,
-    use_separate_proj_weight: bool = False, q_proj_weight: Tensor | None = None, k_proj_weight: Tensor | None = None,
+    use_separate_proj_weight: bool = False, q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
     v_proj_weight: Tensor | None = None, static_k: Tensor | None = None, static_v: Tensor | None = None,
     average_attn_weights: bool = True, is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
-    """Attention of `num_heads` heads on projected inputs; query (L, N, E) or (L, E), key and value (S, N, E) or (S, E).
+    """Attention of `num_heads` heads on projected inputs; query (L, N, E) or (L, E), key and value (S, N, E)
+    or (S, E).
 
-    Returns the output (L, N, E) and, with need_weights, the weights (N, L, S), averaged over the heads or (N, heads, L, S).
+    Returns the output (L, N, E) and, with need_weights, the weights (N, L, S), averaged over the heads or
+    (N, heads, L, S).
     In bool masks True means: ignored. Raises AssertionError for sizes that do not fit, as PyTorch.
     """
     batched = _check_ranks(query, key, value, key_padding_mask, attn_mask, num_heads)
@@ -177,7 +185,8 @@ def multi_head_attention_forward(
 def _attend(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float, weights: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Output (heads, L, E) and the weights; a row in which nothing is allowed is NaN with weights, zero without."""
+    """Output (heads, L, E) and the weights; a row in which nothing is allowed is NaN with weights, zero
+    without."""
     if not weights:
         return scaled_dot_product_attention(q, k, v, mask, p), None
     scores = (q * math.sqrt(1.0 / q._a.shape[-1])) @ k.mT
@@ -200,7 +209,8 @@ def _check_ranks(
     word = "batched (3-D)" if rank == 3 else "unbatched (2-D)"
     if k._a.ndim != rank or v._a.ndim != rank:
         raise AssertionError(
-            f"For {word} `query`, expected `key` and `value` to be {rank}-D but found {k._a.ndim}-D and {v._a.ndim}-D "
+            f"For {word} `query`, expected `key` and `value` to be {rank}-D but found {k._a.ndim}-D and "
+            f"{v._a.ndim}-D "
             "tensors respectively"
         )
     if padding is not None and padding._a.ndim != rank - 1:
@@ -211,7 +221,8 @@ def _check_ranks(
     if mask is not None:
         if mask._a.ndim not in (2, 3):
             raise AssertionError(
-                f"For {word} `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {mask._a.ndim}-D tensor instead"
+                f"For {word} `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found "
+                f"{mask._a.ndim}-D tensor instead"
             )
         expected = (heads, q._a.shape[0], k._a.shape[0])
         if rank == 2 and mask._a.ndim == 3 and mask._a.shape != expected:

@@ -26,7 +26,8 @@ def _implicit(name: str, dim: int | None, ndim: int, stacklevel: int) -> int:
     import warnings
 
     warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
+        f"argument.",
         UserWarning, stacklevel=stacklevel,
     )  # fmt: skip
     return 0 if ndim in (0, 1, 3) else 1
@@ -76,7 +77,8 @@ def softmin(
 def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
-    """softmax((logits + Gumbel noise) / tau): a differentiable sample; hard makes it one-hot, with the soft gradient."""
+    """softmax((logits + Gumbel noise) / tau): a differentiable sample; hard makes it one-hot, with the soft
+    gradient."""
     from ... import random
 
     noise = -np.log(random.exponential(random.default_generator, logits._a.shape, logits._a.dtype))
@@ -113,7 +115,8 @@ def _as_rows(name: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     if wanted != (size[0], *size[2:]):
         if len(size) == 4 and len(wanted) != 3:
             raise RuntimeError(
-                f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {len(wanted)}"
+                f"only batches of spatial targets supported (3D tensors) but got targets of dimension: "
+                f"{len(wanted)}"
             )
         raise RuntimeError(f"Expected target size {[size[0], *size[2:]]}, got {list(wanted)}")
     length = product(size[2:])
@@ -127,13 +130,15 @@ def _check_indices(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
         raise RuntimeError(f"\"{name}_out_frame\" not implemented for '{scalar_type(x)}'")
     if target._a.dtype.kind not in "iu" or target._a.dtype.itemsize not in (1, 8):
         raise RuntimeError(
-            f"expected scalar type Long but found {scalar_type(target)}: class indices are integers, use target.long()"
+            f"expected scalar type Long but found {scalar_type(target)}: class indices are integers, use "
+            f"target.long()"
         )
     if weight is not None:
         classes = x._a.shape[1] if x._a.ndim > 1 else x._a.shape[0]
         if weight._a.shape != (classes,):
             raise RuntimeError(
-                f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor "
+                f"weight tensor should be defined either for all {classes} classes or no classes but got "
+                f"weight tensor "
                 f"of shape: {list(weight._a.shape)}"
             )
         if weight._a.dtype != x._a.dtype:
@@ -141,7 +146,8 @@ def _check_indices(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
 
 
 def nll_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None, ignore_index: int = -100,
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None,
+    ignore_index: int = -100,
     reduce: Flag = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """-Σ w·input at the target class / Σ w, for log-probabilities (N, C, *) and class indices (N, *).
@@ -168,12 +174,15 @@ def _over_classes(
 
 
 def cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None, ignore_index: int = -100,
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None,
+    ignore_index: int = -100,
     reduce: Flag = None, reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Tensor:  # fmt: skip
-    """-ln softmax(input) at the target class, averaged; logits (N, C, *), class indices (N, *) or probabilities (N, C, *).
+    """-ln softmax(input) at the target class, averaged; logits (N, C, *), class indices (N, *) or
+    probabilities (N, C, *).
 
-    Weights count in the mean, targets equal to ignore_index do not; label_smoothing mixes in the uniform distribution.
+    Weights count in the mean, targets equal to ignore_index do not; label_smoothing mixes in the uniform
+    distribution.
     Raises IndexError for a target outside [0, C), ValueError for batch sizes that differ.
 
     >>> import chainrule as cr
@@ -236,7 +245,8 @@ def _probabilities(
     dim = 0 if x._a.ndim == 1 else 1
     if weight is not None and weight._a.shape != (x._a.shape[dim],):
         raise RuntimeError(
-            f"cross_entropy: weight tensor should be defined either for all {x._a.shape[dim]} classes or no classes but "
+            f"cross_entropy: weight tensor should be defined either for all {x._a.shape[dim]} classes or no "
+            f"classes but "
             f"got weight tensor of shape: {list(weight._a.shape)}"
         )
     if smoothing > 0.0:

@@ -38,7 +38,8 @@ def _check(name: str, x: Tensor, w: Tensor, b: Tensor | None, d: int, groups: in
     size, kernel = list(x._a.shape), list(w._a.shape)
     if len(size) not in (d + 1, d + 2):
         raise RuntimeError(
-            f"Expected {d + 1}D (unbatched) or {d + 2}D (batched) input to {name}, but got input of size: {size}"
+            f"Expected {d + 1}D (unbatched) or {d + 2}D (batched) input to {name}, but got input of size: "
+            f"{size}"
         )
     if len(kernel) != d + 2:
         raise RuntimeError(
@@ -53,7 +54,8 @@ def _check(name: str, x: Tensor, w: Tensor, b: Tensor | None, d: int, groups: in
         raise RuntimeError("non-positive groups is not supported")
     if kernel[0] < groups or kernel[0] % groups:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by {groups}, "
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by "
+            f"{groups}, "
             f"but got weight of size {kernel} instead"
         )
     channels = size[-d - 1]
@@ -61,13 +63,15 @@ def _check(name: str, x: Tensor, w: Tensor, b: Tensor | None, d: int, groups: in
     if channels != expected:
         word = "transposed=1, " if transposed else ""
         raise RuntimeError(
-            f"Given {word}groups={groups}, weight of size {kernel}, expected input{size} to have {expected} channels, "
+            f"Given {word}groups={groups}, weight of size {kernel}, expected input{size} to have {expected} "
+            f"channels, "
             f"but got {channels} channels instead"
         )
     outputs = kernel[1] * groups if transposed else kernel[0]
     if b is not None and list(b._a.shape) != [outputs]:
         raise RuntimeError(
-            f"Given {'transposed=1, ' if transposed else ''}weight of size {kernel}, expected bias to be 1-dimensional "
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {kernel}, expected bias to be "
+            f"1-dimensional "
             f"with {outputs} elements, but got bias of size {list(b._a.shape)} instead"
         )
 
@@ -82,7 +86,8 @@ def _conv(d: int) -> Callable[..., Tensor]:
     name = f"conv{d}d"
 
     def function(
-        input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Sizes = 1, padding: Sizes | str = 0,
+        input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Sizes = 1,
+        padding: Sizes | str = 0,
         dilation: Sizes = 1, groups: int = 1,
     ) -> Tensor:  # fmt: skip
         _check(name, input, weight, bias, d, groups, False)
@@ -102,9 +107,11 @@ def _conv(d: int) -> Callable[..., Tensor]:
         return batched(lambda x: bind(ops.conv, (x, weight, bias, *attributes)), input, d)  # type: ignore[no-any-return]
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""Cross-correlation of `input` (N, C, {_axes(d)}) with `weight` (out, C / groups, {_axes(d, "k")}).
+    function.__doc__ = f"""Cross-correlation of `input` (N, C, {_axes(d)}) with `weight` (out, C / groups,
+    {_axes(d, "k")}).
 
-    `padding` is an int, {d} of them, 'same' or 'valid'; a `dilation` d leaves d - 1 values between those it reads.
+    `padding` is an int, {d} of them, 'same' or 'valid'; a `dilation` d leaves d - 1 values between those it
+    reads.
     Raises RuntimeError if the channels, the dtypes or the sizes do not fit.
 
     >>> import chainrule as cr
@@ -133,7 +140,8 @@ def _conv_transpose(d: int) -> Callable[..., Tensor]:
         extra = tuple_of(output_padding, d, "output_padding")
         if any(e >= max(s, q) or e < 0 for e, s, q in zip(extra, steps, spread)):
             raise RuntimeError(
-                f"output padding must be smaller than either stride or dilation, but got output_padding: {list(extra)}, "
+                f"output padding must be smaller than either stride or dilation, but got output_padding: "
+                f"{list(extra)}, "
                 f"stride: {list(steps)}, dilation: {list(spread)}"
             )
         size = tuple(
@@ -142,7 +150,8 @@ def _conv_transpose(d: int) -> Callable[..., Tensor]:
         )
         if any(n <= 0 for n in size):
             raise RuntimeError(
-                f"Given input size per channel: {list(input._a.shape[-d:])}. Calculated output size per channel: "
+                f"Given input size per channel: {list(input._a.shape[-d:])}. Calculated output size per "
+                f"channel: "
                 f"{list(size)}. Output size is too small"
             )
         pads = tuple(
@@ -152,7 +161,8 @@ def _conv_transpose(d: int) -> Callable[..., Tensor]:
         return batched(lambda x: bind(ops.conv_input, (x, weight, bias, *attributes)), input, d)  # type: ignore[no-any-return]
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The transpose of {name.replace("_transpose", "")} as a map of its input; weight (in, out / groups, {_axes(d, "k")}).
+    function.__doc__ = f"""The transpose of {name.replace("_transpose", "")} as a map of its input; weight
+    (in, out / groups, {_axes(d, "k")}).
 
     `output_padding` adds to one side of the result's size.
     Raises RuntimeError if the channels, the dtypes or the sizes do not fit.
@@ -187,7 +197,8 @@ def unfold(
     size = input._a.shape
     if len(size) not in (3, 4) or 0 in size[-3:]:
         raise RuntimeError(
-            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
+            "for input, "
             f"but got: {list(size)}"
         )
     kernel, stride2, pads, dilation2 = _blocks(kernel_size, dilation, padding, stride)
@@ -195,7 +206,8 @@ def unfold(
     if any(n < 1 for n in out):
         raise RuntimeError(
             f"Given input with spatial size {size[-2:]}, kernel_size={kernel}, dilation={dilation2}, padding="
-            f"{tuple(p for p, _ in pads)}, stride={stride2}, calculated shape of the array of sliding blocks as {out}, "
+            f"{tuple(p for p, _ in pads)}, stride={stride2}, calculated shape of the array of sliding blocks "
+            f"as {out}, "
             "but its components must be at least one."
         )
     return batched(lambda x: bind(ops.unfold, (x, kernel, stride2, pads, dilation2)), input, 2)  # type: ignore[no-any-return]
@@ -242,7 +254,8 @@ def fold(
     shape = input._a.shape
     if len(shape) not in (2, 3):
         raise RuntimeError(
-            f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size, but got: {list(shape)}"
+            f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size, but got: "
+            f"{list(shape)}"
         )
     if shape[-2] % product(kernel):
         raise RuntimeError(
@@ -252,13 +265,16 @@ def fold(
     out = _block_counts(size, kernel, stride2, pads, dilation2)
     if any(n < 1 for n in out) or shape[-1] != product(out):
         raise RuntimeError(
-            f"Given output_size={size}, kernel_size={kernel}, dilation={dilation2}, padding={tuple(p for p, _ in pads)}, "
-            f"stride={stride2}, expected size of input's dimension 2 to match the calculated number of sliding blocks "
+            f"Given output_size={size}, kernel_size={kernel}, dilation={dilation2}, "
+            f"padding={tuple(p for p, _ in pads)}, "
+            f"stride={stride2}, expected size of input's dimension 2 to match the calculated number of "
+            f"sliding blocks "
             f"{' * '.join(map(str, out))} = {product(out)}, but got input.size(2)={shape[-1]}."
         )
     return batched(lambda x: bind(ops.fold, (x, size, kernel, stride2, pads, dilation2)), input, 1)  # type: ignore[no-any-return]
 
 
 __all__ = [
-    "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold",
+    "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+    "fold", "unfold",
 ]  # fmt: skip

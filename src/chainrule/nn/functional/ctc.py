@@ -13,12 +13,15 @@ from ...tensor import Tensor
 
 
 def ctc_loss(
-    log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: str = "mean",
+    log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
+    reduction: str = "mean",
     zero_infinity: bool = False,
 ) -> Tensor:  # fmt: skip
-    """-ln of the probability that log_probs (T, N, C) or (T, C) spell the targets (N, S), or all of them in one row.
+    """-ln of the probability that log_probs (T, N, C) or (T, C) spell the targets (N, S), or all of them in
+    one row.
 
-    The mean divides each loss by its target's length first. zero_infinity makes impossible targets count as zero.
+    The mean divides each loss by its target's length first. zero_infinity makes impossible targets count as
+    zero.
     Raises RuntimeError for lengths that do not fit.
     """
     tensor_argument("ctc_loss", log_probs)
@@ -60,7 +63,8 @@ def _rows(targets: Any, sizes: Any, batch: int) -> Any:
     if targets.ndim == 2 and targets.shape[0] == batch:
         if targets.shape[1] < width:
             raise RuntimeError(
-                f"Expected tensor to have size at least {width} at dimension 1, but got size {list(targets.shape)}"
+                f"Expected tensor to have size at least {width} at dimension 1, but got size "
+                f"{list(targets.shape)}"
             )
         return targets[:, :width].astype(np.int64)
     flat = targets.reshape(-1)

@@ -61,7 +61,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
 
 def cosine_embedding_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None, reduce: Flag = None,
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None,
+    reduce: Flag = None,
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """1 - cos(x₁, x₂) where the target is 1, max(0, cos(x₁, x₂) - margin) where it is -1.
@@ -74,7 +75,8 @@ def cosine_embedding_loss(
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if input1._a.ndim != wanted or input2._a.ndim != wanted:
         raise RuntimeError(
-            f"{rank}D target tensor expects {wanted}D input tensors, but found inputs with sizes {list(input1._a.shape)} "
+            f"{rank}D target tensor expects {wanted}D input tensors, but found inputs with sizes "
+            f"{list(input1._a.shape)} "
             f"and {list(input2._a.shape)}."
         )
     dot = (input1 * input2).sum(rank)
@@ -101,7 +103,8 @@ def hinge_embedding_loss(
 
 
 def margin_ranking_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None, reduce: Flag = None,
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None,
+    reduce: Flag = None,
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """max(0, -target·(x₁ - x₂) + margin): the target 1 asks x₁ to rank higher, -1 x₂.
@@ -128,7 +131,8 @@ def triplet_margin_loss(
 ) -> Tensor:  # fmt: skip
     """max(0, d(anchor, positive) - d(anchor, negative) + margin) with the p-norm distance.
 
-    With swap the smaller of d(anchor, negative) and d(positive, negative) counts. Raises ValueError for margin <= 0.
+    With swap the smaller of d(anchor, negative) and d(positive, negative) counts. Raises ValueError for
+    margin <= 0.
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if margin <= 0:
@@ -136,7 +140,8 @@ def triplet_margin_loss(
     ranks = anchor._a.ndim, positive._a.ndim, negative._a.ndim
     if len(set(ranks)) > 1:
         raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, "
+            "but got: "
             f"anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
         )
     return _triplet(
@@ -145,7 +150,8 @@ def triplet_margin_loss(
 
 
 def triplet_margin_with_distance_loss(
-    anchor: Tensor, positive: Tensor, negative: Tensor, *, distance_function: Callable[..., Tensor] | None = None,
+    anchor: Tensor, positive: Tensor, negative: Tensor, *,
+    distance_function: Callable[..., Tensor] | None = None,
     margin: float = 1.0, swap: bool = False, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """triplet_margin_loss with any distance function of two tensors; the Euclidean one by default."""
@@ -200,7 +206,8 @@ def multi_margin_loss(
 def multilabel_margin_loss(
     input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
 ) -> Tensor:
-    """Σ over targets t and other classes i of max(0, 1 - (x[t] - x[i])) / C; a row of targets ends at its first -1.
+    """Σ over targets t and other classes i of max(0, 1 - (x[t] - x[i])) / C; a row of targets ends at its
+    first -1.
 
     Raises RuntimeError for targets outside [-1, C) or sizes that do not fit.
     """
@@ -241,7 +248,8 @@ def _rows(name: str, x: Tensor, target: Tensor, *, one: bool) -> tuple[Tensor, A
 
 
 def multilabel_soft_margin_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None, reduce: Flag = None,
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None,
+    reduce: Flag = None,
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """-(t·ln σ(x) + (1 - t)·ln σ(-x)), the mean over the classes (the last dimension)."""
@@ -255,7 +263,8 @@ def multilabel_soft_margin_loss(
 
 
 __all__ = [
-    "cosine_embedding_loss", "cosine_similarity", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss",
+    "cosine_embedding_loss", "cosine_similarity", "hinge_embedding_loss", "margin_ranking_loss",
+    "multi_margin_loss",
     "multilabel_margin_loss", "multilabel_soft_margin_loss", "pairwise_distance", "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]  # fmt: skip

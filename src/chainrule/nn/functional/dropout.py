@@ -38,7 +38,8 @@ def _finish(x: Tensor, y: Tensor, inplace: bool) -> Tensor:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """x with each value zeroed with probability p and the others scaled by 1 / (1 - p); x itself when not training.
+    """x with each value zeroed with probability p and the others scaled by 1 / (1 - p); x itself when not
+    training.
 
     Raises ValueError for p outside [0, 1].
 
@@ -71,18 +72,25 @@ def _feature_dropout(d: int) -> Callable[..., Tensor]:
         rank = input._a.ndim
         if rank not in (d + 1, d + 2):
             warnings.warn(
-                f"{name}: Received a {rank}-D input to {name}, which is deprecated and will result in an error in a "
-                f"future release. To retain the behavior and silence this warning, please use dropout instead. Note "
-                f"that {name} exists to provide channel-wise dropout on inputs with {d} spatial dimensions, a channel "
+                f"{name}: Received a {rank}-D input to {name}, which is deprecated and will result in an "
+                f"error in a "
+                f"future release. To retain the behavior and silence this warning, please use dropout "
+                f"instead. Note "
+                f"that {name} exists to provide channel-wise dropout on inputs with {d} spatial dimensions, "
+                f"a channel "
                 f"dimension, and an optional batch dimension (i.e. {d + 1}D or {d + 2}D inputs).",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
         if d == 2 and rank == 3:
             warnings.warn(
-                "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
-                "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will "
-                "change in a future release to interpret the input as one without a batch dimension, i.e. shape "
-                "(C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
+                "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout "
+                "behavior is "
+                "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This "
+                "behavior will "
+                "change in a future release to interpret the input as one without a batch dimension, i.e. "
+                "shape "
+                "(C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using "
+                "dropout1d instead.",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
         if rank == d + 1 and d != 2:

@@ -50,7 +50,8 @@ def _fractional(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     name = f"fractional_max_pool{d}d"
 
     def with_indices(
-        input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+        input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+        return_indices: bool = False,
         _random_samples: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         check_rank(name, input, d)
@@ -75,7 +76,8 @@ def _fractional(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return batched(pool, input, d)  # type: ignore[no-any-return]
 
     def function(
-        input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+        input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+        return_indices: bool = False,
         _random_samples: Tensor | None = None,
     ) -> Any:  # fmt: skip
         found = with_indices(input, kernel_size, output_size, output_ratio, True, _random_samples)
@@ -84,7 +86,8 @@ def _fractional(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     with_indices.__name__ = with_indices.__qualname__ = name + "_with_indices"
     with_indices.__doc__ = f"{name} and the flat index of each value taken."
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The largest values of output_size windows at pseudo-random places of the last {d} dimensions.
+    function.__doc__ = f"""The largest values of output_size windows at pseudo-random places of the last {d}
+    dimensions.
 
     Either output_size or output_ratio (a share of the input's size) is needed.
     Raises ValueError without either, RuntimeError for windows that do not fit.

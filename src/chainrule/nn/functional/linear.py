@@ -40,7 +40,8 @@ def _check_dtypes(x: Tensor, w: Tensor, b: Tensor | None) -> None:
     for name, t in (("mat2", w), ("bias", b)):
         if t is not None and t._a.dtype != x._a.dtype:
             raise RuntimeError(
-                f"{'mat1 and mat2' if name == 'mat2' else 'input and bias'} must have the same dtype, but got "
+                f"{'mat1 and mat2' if name == 'mat2' else 'input and bias'} must have the same dtype, but "
+                f"got "
                 f"{x.dtype.name} and {t.dtype.name}: convert one of them with .to(dtype)"
             )
 
@@ -48,7 +49,8 @@ def _check_dtypes(x: Tensor, w: Tensor, b: Tensor | None) -> None:
 def _check_bias(x: Tensor, w: Tensor, b: Tensor) -> None:
     if b._a.ndim > max(x._a.ndim, 2):
         raise RuntimeError(
-            f"linear(): bias must have at most {max(x._a.ndim, 2)} dimensions, but got shape {list(b._a.shape)}"
+            f"linear(): bias must have at most {max(x._a.ndim, 2)} dimensions, but got shape "
+            f"{list(b._a.shape)}"
         )
 
 

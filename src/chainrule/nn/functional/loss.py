@@ -35,8 +35,10 @@ def _pair(name: str, input: Tensor, target: Tensor, *, warn: bool = True) -> tup
     if a.shape != b.shape:
         if warn:
             warnings.warn(
-                f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
-                "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+                f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). "
+                f"This will "
+                "likely lead to incorrect results due to broadcasting. Please ensure they have the same "
+                "size.",
                 UserWarning, stacklevel=3,
             )  # fmt: skip
         shape = broadcast_shapes(a.shape, b.shape)
@@ -160,7 +162,8 @@ def soft_margin_loss(
 
 
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None, reduce: Flag = None,
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None,
+    reduce: Flag = None,
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """-(t·ln p + (1 - t)·ln(1 - p)) for probabilities p = input; logarithms are held at -100.
@@ -176,7 +179,8 @@ def binary_cross_entropy(
     reduction = reduction_of(reduction, size_average, reduce)
     if target._a.shape != input._a.shape:
         raise ValueError(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
+            f"deprecated. "
             "Please ensure they have the same size."
         )
     if target._a.dtype != input._a.dtype:
@@ -195,7 +199,8 @@ def binary_cross_entropy(
 
 
 def binary_cross_entropy_with_logits(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None, reduce: Flag = None,
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None,
+    reduce: Flag = None,
     reduction: str = "mean", pos_weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Binary cross-entropy of p = σ(input), computed from the logits without overflow.
@@ -226,7 +231,8 @@ def kl_div(
     input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
     log_target: bool = False,
 ) -> Tensor:  # fmt: skip
-    """target·(ln target - input) for log-probabilities `input`; "batchmean" divides the sum by the batch size.
+    """target·(ln target - input) for log-probabilities `input`; "batchmean" divides the sum by the batch
+    size.
 
     With log_target the target holds logarithms as well.
 
@@ -313,6 +319,7 @@ def gaussian_nll_loss(
 
 
 __all__ = [
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "gaussian_nll_loss", "huber_loss", "kl_div", "l1_loss",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "gaussian_nll_loss", "huber_loss", "kl_div",
+    "l1_loss",
     "mse_loss", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss",
 ]  # fmt: skip

@@ -51,7 +51,8 @@ def batch_norm(
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
     if len(shape) < 2 and product(shape):
         raise IndexError(
-            "Dimension out of range (expected to be in range of [-1, 0], but got 1): batch_norm needs (N, C, *)"
+            "Dimension out of range (expected to be in range of [-1, 0], but got 1): batch_norm needs (N, C, "
+            "*)"
         )
     if len(shape) < 2:
         return input * 1
@@ -113,7 +114,8 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """(x - E[x]) / sqrt(Var[x] + eps) · weight + bias over the last dimensions, whose sizes are normalized_shape.
+    """(x - E[x]) / sqrt(Var[x] + eps) · weight + bias over the last dimensions, whose sizes are
+    normalized_shape.
 
     Raises RuntimeError if those sizes or those of weight and bias differ from normalized_shape.
 
@@ -130,20 +132,23 @@ def _normalized(x: Tensor, normalized_shape: Any, w: Tensor | None, b: Tensor | 
     wanted = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not wanted:
         raise RuntimeError(
-            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
+            "but got "
             "normalized_shape = []"
         )
     for name, t in (("weight", w), ("bias", b)):
         if t is not None and t._a.shape != wanted:
             raise RuntimeError(
-                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(t._a.shape)} "
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(t._a.shape)} "
                 f"and normalized_shape = {list(wanted)}"
             )
     shape = x._a.shape
     if shape[len(shape) - len(wanted) :] != wanted or len(shape) < len(wanted):
         expected = ", ".join(["*", *map(str, wanted)])
         raise RuntimeError(
-            f"Given normalized_shape={list(wanted)}, expected input with shape [{expected}], but got input of "
+            f"Given normalized_shape={list(wanted)}, expected input with shape [{expected}], but got input "
+            f"of "
             f"size{list(shape)}"
         )
     return tuple(range(len(shape) - len(wanted), len(shape)))
@@ -173,7 +178,8 @@ def group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalisation over groups of channels and space, sample by sample; weight and bias per channel; input (N, C, *).
+    """Normalisation over groups of channels and space, sample by sample; weight and bias per channel; input
+    (N, C, *).
 
     Raises RuntimeError if num_groups does not divide C, or there is one value per group.
 
@@ -198,7 +204,8 @@ def group_norm(
     for name, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._a.shape != (c,):
             raise RuntimeError(
-                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got "
+                f"{name} of "
                 f"shape {list(t._a.shape)} and input of shape {list(shape)}"
             )
     groups = input.reshape(n, num_groups, product(shape[1:]) // num_groups)
@@ -214,7 +221,8 @@ def _per_channel(y: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tenso
 
 
 def instance_norm(
-    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
+    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
+    weight: Tensor | None = None,
     bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
     """Normalisation over space, per sample and channel; input (N, C, *).
@@ -259,7 +267,8 @@ def local_response_norm(
     tensor_argument("local_response_norm", input)
     if input._a.ndim < 3:
         raise ValueError(
-            f"Expected 3D or higher dimensionality                          input (got {input._a.ndim} dimensions)"
+            f"Expected 3D or higher dimensionality                          input (got {input._a.ndim} "
+            f"dimensions)"
         )
     if not input._a.size:
         return input

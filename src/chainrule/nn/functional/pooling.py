@@ -11,18 +11,20 @@ from ...ops import pool as ops
 from ...ops import resample
 from ...tensor import Tensor
 from ...types import INT
-from ._arguments import batched, scalar_type, tuple_of
+from ._arguments import scalar_type, tuple_of
 
 Sizes = int | tuple[int, ...]
 
 
 def check_rank(name: str, x: Tensor, d: int) -> None:
-    """Refuse inputs that are neither (C, …) nor (N, C, …) with d spatial dimensions, or are empty beyond the batch."""
+    """Refuse inputs that are neither (C, …) nor (N, C, …) with d spatial dimensions, or are empty beyond the
+    batch."""
     tensor_argument(name, x)
     size = x._a.shape
     if len(size) not in (d + 1, d + 2) or 0 in size[-d - (len(size) == d + 2) :]:
         raise RuntimeError(
-            f"{name}: Expected {d + 1}D or {d + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
+            f"{name}: Expected {d + 1}D or {d + 2}D (batch mode) tensor with possibly 0 batch size and other "
+            f"non-zero "
             f"dimensions for input, but got: {list(size)}"
         )
 
@@ -42,7 +44,8 @@ def _windows(name: str, kernel: Any, stride: Any, padding: Any, dilation: Any, d
             raise RuntimeError(f"pad must be non-negative, but got pad: {v}")
         if v > ((n - 1) * w + 1) // 2:
             raise RuntimeError(
-                f"pad should be at most half of effective kernel size, but got pad={v}, kernel_size={n} and dilation={w}"
+                f"pad should be at most half of effective kernel size, but got pad={v}, kernel_size={n} and "
+                f"dilation={w}"
             )
     return k, s, p, q
 
@@ -63,7 +66,8 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     name = f"max_pool{d}d"
 
     def with_indices(
-        input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, dilation: Sizes = 1,
+        input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0,
+        dilation: Sizes = 1,
         ceil_mode: bool = False, return_indices: bool = False,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         check_rank(name, input, d)
@@ -75,7 +79,8 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return values, indices
 
     def function(
-        input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, dilation: Sizes = 1,
+        input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0,
+        dilation: Sizes = 1,
         ceil_mode: bool = False, return_indices: bool = False,
     ) -> Any:  # fmt: skip
         values, indices = with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
@@ -84,9 +89,11 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     with_indices.__name__ = with_indices.__qualname__ = name + "_with_indices"
     with_indices.__doc__ = f"{name} and, per window, the flat index of the value taken."
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The largest value of each window over the last {d} dimensions; stride defaults to the window.
+    function.__doc__ = f"""The largest value of each window over the last {d} dimensions; stride defaults to
+    the window.
 
-    Padding counts as -inf. The gradient goes to the first of equal values. With return_indices also the flat indices.
+    Padding counts as -inf. The gradient goes to the first of equal values. With return_indices also the flat
+    indices.
     Raises RuntimeError for padding over half the window, or windows that do not fit.
 
     >>> import chainrule as cr
@@ -132,20 +139,23 @@ def _avg_pool(d: int) -> Callable[..., Tensor]:
     if d == 1:
 
         def function(
-            input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False,
+            input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0,
+            ceil_mode: bool = False,
             count_include_pad: bool = True,
         ) -> Tensor:  # fmt: skip
             return pool(input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
     else:
 
         def function(  # type: ignore[misc]
-            input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0, ceil_mode: bool = False,
+            input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0,
+            ceil_mode: bool = False,
             count_include_pad: bool = True, divisor_override: int | None = None,
         ) -> Tensor:  # fmt: skip
             return pool(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The mean of each window over the last {d} dimensions; stride defaults to the window.
+    function.__doc__ = f"""The mean of each window over the last {d} dimensions; stride defaults to the
+    window.
 
     Without count_include_pad the padding does not count; divisor_override (2-D, 3-D) replaces the count.
     Raises RuntimeError for padding over half the window, or windows that do not fit.
@@ -175,15 +185,16 @@ def _max_unpool(d: int) -> Callable[..., Tensor]:
         pads = tuple_of(padding, d, "padding")
         size = unpooled_size(input._a.shape[-d:], kernel, steps, pads, output_size)
         check_rank(name, input, d)
-        if indices._a.dtype != "int64":
+        if str(indices._a.dtype) != "int64":
             raise RuntimeError(f"elements in indices should be type int64 but got: {scalar_type(indices)}")
         if indices._a.shape != input._a.shape:
             raise RuntimeError(
-                f"Expected shape of indices to be same as that of the input tensor ({list(input._a.shape)}) but got "
+                f"Expected shape of indices to be same as that of the input tensor ({list(input._a.shape)}) "
+                f"but got "
                 f"indices tensor with shape: {list(indices._a.shape)}"
             )
         places = ops._count(size)
-        if indices._a.size and not (0 <= indices._a.min() and indices._a.max() < places):
+        if indices._a.size and (indices._a.min() < 0 or indices._a.max() >= places):
             wrong = indices._a[(indices._a < 0) | (indices._a >= places)][0]
             raise RuntimeError(
                 f"Found an invalid max index: {wrong} (output volumes are of size {'x'.join(map(str, size))})"
@@ -191,7 +202,8 @@ def _max_unpool(d: int) -> Callable[..., Tensor]:
         return bind(ops.max_unpool, (input, indices, size))  # type: ignore[no-any-return]
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The inverse of max_pool{d}d where it can be: each value back at its index, zeros elsewhere.
+    function.__doc__ = f"""The inverse of max_pool{d}d where it can be: each value back at its index, zeros
+    elsewhere.
 
     Raises RuntimeError for indices outside the result, ValueError for an impossible output_size.
     """
@@ -209,7 +221,8 @@ def unpooled_size(size: Any, kernel: Any, stride: Any, padding: Any, wanted: Any
         wanted = wanted[2:]
     if len(wanted) != d:
         raise ValueError(
-            f"output_size should be a sequence containing {d} or {d + 2} elements, but it has a length of '{len(wanted)}'"
+            f"output_size should be a sequence containing {d} or {d + 2} elements, but it has a length of "
+            f"'{len(wanted)}'"
         )
     for i, (n, m, s) in enumerate(zip(wanted, usual, stride)):
         if not m - s < n < m + s:
@@ -246,6 +259,7 @@ lp_pool1d, lp_pool2d, lp_pool3d = map(_lp_pool, (1, 2, 3))
 
 __all__ = [
     "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d",
-    "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices",
+    "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices", "max_pool3d",
+    "max_pool3d_with_indices",
     "max_unpool1d", "max_unpool2d", "max_unpool3d",
 ]  # fmt: skip

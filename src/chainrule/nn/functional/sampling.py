@@ -19,7 +19,8 @@ def _constant(a: Any, like: Tensor) -> Tensor:
 
 
 def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Tensor:
-    """The places (N, H, W, 2) or (N, D, H, W, 3) in [-1, 1] that the maps theta (N, 2, 3) or (N, 3, 4) send pixels to.
+    """The places (N, H, W, 2) or (N, D, H, W, 3) in [-1, 1] that the maps theta (N, 2, 3) or (N, 3, 4) send
+    pixels to.
 
     Raises ValueError for a theta that does not fit `size`.
     """
@@ -56,7 +57,8 @@ def _unit_axis(n: int, align: bool) -> Any:
 def _aligned(name: str, align_corners: bool | None) -> bool:
     if align_corners is None:
         warnings.warn(
-            f"Default {name} behavior has changed to align_corners=False since 1.3.0. Please specify align_corners=True "
+            f"Default {name} behavior has changed to align_corners=False since 1.3.0. Please specify "
+            f"align_corners=True "
             f"if the old behavior is desired. See the documentation of {name} for details.",
             UserWarning, stacklevel=3,
         )  # fmt: skip
@@ -70,7 +72,8 @@ def grid_sample(
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
 ) -> Tensor:
-    """The values of images (N, C, H, W) at places grid (N, Ho, Wo, 2) given as (x, y) in [-1, 1]; or 5-D with (x, y, z).
+    """The values of images (N, C, H, W) at places grid (N, Ho, Wo, 2) given as (x, y) in [-1, 1]; or 5-D
+    with (x, y, z).
 
     Modes: bilinear, nearest, bicubic (4-D); padding: zeros, border, reflection.
     Raises ValueError for another mode, RuntimeError for sizes that do not fit.
@@ -79,11 +82,13 @@ def grid_sample(
     tensor_argument("grid_sample", grid, 2, "grid")
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(
-            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
+            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: "
+            f"'{mode}'"
         )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(
-            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', "
+            "but got: "
             f"'{padding_mode}'"
         )
     align = _aligned("grid_sample", align_corners)
@@ -117,12 +122,14 @@ def _check_grid(x: Tensor, grid: Tensor, mode: str) -> None:
     size, places = list(x._a.shape), list(grid._a.shape)
     if x._a.dtype != grid._a.dtype:
         raise RuntimeError(
-            f"grid_sampler(): expected input and grid to have same dtype, but input has {x.dtype.name} and grid has "
+            f"grid_sampler(): expected input and grid to have same dtype, but input has {x.dtype.name} and "
+            f"grid has "
             f"{grid.dtype.name}"
         )
     if len(size) not in (4, 5) or len(size) != len(places):
         raise RuntimeError(
-            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with sizes "
+            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input "
+            "with sizes "
             f"{size} and grid with sizes {places}"
         )
     if size[0] != places[0]:
@@ -132,7 +139,8 @@ def _check_grid(x: Tensor, grid: Tensor, mode: str) -> None:
         )
     if places[-1] != len(size) - 2:
         raise RuntimeError(
-            f"grid_sampler(): expected grid to have size {len(size) - 2} in last dimension, but got grid with sizes {places}"
+            f"grid_sampler(): expected grid to have size {len(size) - 2} in last dimension, but got grid "
+            f"with sizes {places}"
         )
     if 0 in size[2:]:
         raise RuntimeError(

@@ -24,13 +24,15 @@ _AREA: tuple[Callable[..., Tensor], ...] = (adaptive_avg_pool1d, adaptive_avg_po
 
 
 def interpolate(
-    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+    align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None, antialias: bool = False,
 ) -> Tensor:  # fmt: skip
     """The spatial dimensions of (N, C, …) resized to `size` or by `scale_factor`.
 
     Modes: nearest, nearest-exact, area, linear (3-D), bilinear and bicubic (4-D), trilinear (5-D).
-    Raises ValueError for options that contradict each other, NotImplementedError for a mode that does not fit the rank.
+    Raises ValueError for options that contradict each other, NotImplementedError for a mode that does not
+    fit the rank.
 
     >>> import chainrule as cr
     >>> cr.nn.functional.interpolate(cr.tensor([[[1.0, 3.0]]]), scale_factor=2, mode="linear")
@@ -40,7 +42,8 @@ def interpolate(
     plain = mode in ("nearest", "area", "nearest-exact")
     if plain and align_corners is not None:
         raise ValueError(
-            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic "
+            "| trilinear"
         )
     d = input._a.ndim - 2
     spatial = input._a.shape[2:]
@@ -56,11 +59,13 @@ def interpolate(
     if d not in (1, 2, 3):
         raise NotImplementedError(
             "Input Error: Only 3D, 4D and 5D input Tensors supported "
-            f"(got {d + 2}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+            f"(got {d + 2}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | "
+            f"nearest-exact (got {mode})"
         )
     if 0 in input._a.shape[1:] or min(out) <= 0:
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input (H: {spatial[0]}, W: {spatial[-1]}) output "
+            f"Input and output sizes should be greater than 0, but got input (H: {spatial[0]}, W: "
+            f"{spatial[-1]}) output "
             f"(H: {out[0]}, W: {out[-1]})"
         )
     if mode == "area":
@@ -89,8 +94,10 @@ def _target(
         sizes = tuple(size) if isinstance(size, (list, tuple)) else (size,) * d
         if len(sizes) != d:
             raise ValueError(
-                "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions "
-                f"of {list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
+                "Input and output must have the same number of spatial dimensions, but got input with "
+                "spatial dimensions "
+                f"of {list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, "
+                f"d2, ...,dK) "
                 "format and output size in (o1, o2, ...,oK) format."
             )
         return tuple(int(n) for n in sizes), (None,) * d
@@ -99,8 +106,10 @@ def _target(
     scales = tuple(scale) if isinstance(scale, (list, tuple)) else (scale,) * d
     if len(scales) != d:
         raise ValueError(
-            "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial "
-            f"dimensions of {list(spatial)} and scale_factor of shape {scale}. Please provide input tensor in "
+            "Input and scale_factor must have the same number of spatial dimensions, but got input with "
+            "spatial "
+            f"dimensions of {list(spatial)} and scale_factor of shape {scale}. Please provide input tensor "
+            f"in "
             "(N, C, d1, d2, ...,dK) format and scale_factor in (s1, s2, ...,sK) format."
         )
     out = tuple(math.floor(n * float(s)) for n, s in zip(spatial, scales))
@@ -111,7 +120,8 @@ def _wrong_rank(mode: str, rank: int) -> None:
     if mode not in _KERNELS:
         raise NotImplementedError(
             "Input Error: Only 3D, 4D and 5D input Tensors supported "
-            f"(got {rank}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+            f"(got {rank}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | "
+            f"nearest-exact (got {mode})"
         )
     raise NotImplementedError(f"Got {rank}D input, but {mode} mode needs {_KERNELS[mode][1] + 2}D input")
 
@@ -159,14 +169,16 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     r, shape = upscale_factor, input._a.shape
     if len(shape) < 3:
         raise RuntimeError(
-            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
+            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} "
+            f"dimension(s)"
         )
     if r <= 0:
         raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
     *lead, c, h, w = shape
     if c % (r * r):
         raise RuntimeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
+            "upscale_factor, but "
             f"input.size(-3)={c} is not divisible by {r * r}"
         )
     n = len(lead)
@@ -185,7 +197,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     r, shape = downscale_factor, input._a.shape
     if len(shape) < 3:
         raise RuntimeError(
-            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
+            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} "
+            f"dimension(s)"
         )
     if r <= 0:
         raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
@@ -193,7 +206,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     for name, size, place in (("height", h, -2), ("width", w, -1)):
         if size % r:
             raise RuntimeError(
-                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({place})={size} is "
+                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
+                f"input.size({place})={size} is "
                 f"not divisible by {r}"
             )
     n = len(lead)
@@ -229,6 +243,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
 native_channel_shuffle = channel_shuffle
 
 __all__ = [
-    "channel_shuffle", "interpolate", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "upsample",
+    "channel_shuffle", "interpolate", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle",
+    "upsample",
     "upsample_bilinear", "upsample_nearest",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import connection, parent_process
+from multiprocessing import parent_process
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
@@ -134,6 +134,8 @@ def run_worker(task: WorkerTask, pipe: Any) -> None:
 
 def _receive(pipe: Any, tasks: queue.SimpleQueue[Any], stop: threading.Event) -> None:
     """Empties the pipe all the time, so that the main process never waits in a send while this one does."""
+    from multiprocessing import connection  # here: there is none in a browser, where the rest works
+
     parent: Any = parent_process()
     try:
         while True:
