@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.tape import AccumulateGrad, Node, clock, mode, tick
+from .autograd.tape import RETAIN, Node, clock, mode, tick
 from .dispatch import bind, cast, constant, where
 from .errors import message, source_line
 from .ops.movement import detach, view_scatter
@@ -35,7 +35,7 @@ def touch(x: Tensor, spot: Any) -> None:
     root._touched = spot
     for t in (root, x):
         node = t._node
-        if node is not None and node.y is not None and type(node) is not AccumulateGrad:
+        if node is not None and node.y is not None:
             node.more().dirty = spot
 
 
@@ -46,7 +46,7 @@ def require_writable(x: Tensor) -> None:
     root = x._base
     if x._node is not None and x.is_leaf:
         raise RuntimeError(_leaf("a leaf Variable that requires grad is being used in an in-place operation.", x))
-    if root is not None and root._node is not None and root.is_leaf and any(op is not detach for op, _ in x._chain):
+    if root is not None and root._node is not None and root.is_leaf and _detached_at(x) is None:
         raise RuntimeError(_leaf("a view of a leaf Variable that requires grad is being used in an in-place operation.", root))
 
 
@@ -102,28 +102,44 @@ def rebase(x: Tensor, r: Tensor) -> None:
     """Give x (and its root, and the root's views) the node of the value just written."""
     if not mode.grad:
         return
-    root = x._base
-    if root is None or all(op is detach for op, _ in x._chain):
-        x._node = r._node
-    else:
+    root = x._base if x._base is not None else x
+    mark = _detached_at(x)
+    family = [v for v in (reference() for reference in root._views or ()) if v is not None and _detached_at(v) is mark]
+    if mark is not None:
+        root = next((v for v in family if v._chain[-1] is mark), x)  # x, if the detached tensor itself is gone
+    if root is not x:
         old = new_tensor(Tensor)
         old._a, old._node = root._a, root._node
-        root._node = bind(view_scatter, (old, r, x._chain))._node
-        x._node = r._node
-    top = root if root is not None else x
-    for reference in top._views or ():
-        view = reference()
-        if view is not None:
-            _rederive(view, top)
+        _replace(root, bind(view_scatter, (old, r, x._chain[len(root._chain) :]))._node)
+    _replace(x, r._node)
+    for view in family:
+        if view is not x and view is not root and view._chain[: len(root._chain)] == root._chain:
+            _rederive(view, root)
+
+
+def _detached_at(x: Tensor) -> Any:
+    """The step of x's chain that made the detached tensor it is a view of: autograd follows it no further up."""
+    return next((step for step in reversed(x._chain) if step[0] is detach), None)
+
+
+def _replace(x: Tensor, node: Node | None) -> None:
+    """Give x its new place on the tape; what retain_grad() asked for moves there with it."""
+    keep = x.__dict__.get("_keeps")
+    if keep is not None:
+        if x._node is not None and x._node.extra is not None:
+            x._node.extra.prehooks.pop(RETAIN, None)
+        if node is not None:
+            node.more().prehooks[RETAIN] = keep
+    x._node = node
 
 
 def _rederive(view: Tensor, root: Tensor) -> None:
     """Record the view's operations anew on the changed root."""
     t = new_tensor(Tensor)
     t._a, t._node = root._a, root._node
-    for op, attrs in view._chain:
+    for op, attrs in view._chain[len(root._chain) :]:
         t = bind(op, (t, *attrs))
-    view._node = t._node
+    _replace(view, t._node)
 
 
 def old_value(x: Tensor, copy: bool) -> Tensor:

@@ -9,23 +9,29 @@ weak references to its views, so that an in-place change can give each its new p
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._size import Size, size_of
-from .autograd.tape import AccumulateGrad, Node, Output, Removable, mode
+from .autograd.tape import RETAIN, AccumulateGrad, Node, Output, Removable, mode
 from .device import device as Device
 from .errors import message
 from .ops.record import Carrier, Op
 from .types import COMPLEX, FLOAT, FROM_NUMPY, DType, as_dtype, default, dtype_of
 
+if TYPE_CHECKING:
+    from ._operators import Operators as _Base
+else:
+    _Base = Carrier
+
 new_tensor: Callable[[type[Any]], Any] = object.__new__
 ndarray = np.ndarray
 
 
-class Tensor(Carrier):
+class Tensor(_Base):
     """An n-dimensional array that remembers how it was made.
 
     >>> import chainrule as cr
@@ -47,9 +53,6 @@ class Tensor(Carrier):
     _views: list[Any] | None = None
     _stamp: int = 0
     _touched: Any = None
-
-    if TYPE_CHECKING:  # methods are attached from the records and from functional/
-        def __getattr__(self, name: str) -> Any: ...
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """The legacy constructor; results of operations are made without it (`new_tensor`)."""
@@ -208,8 +211,6 @@ class Tensor(Carrier):
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self.is_leaf or "_keeps" in self.__dict__:
             return
-        import weakref
-
         me = weakref.ref(self)
 
         def keep(g: Tensor) -> None:
@@ -217,8 +218,8 @@ class Tensor(Carrier):
             if t is not None:
                 t._grad = g.clone() if t._grad is None else t._grad + g
 
-        self.__dict__["_keeps"] = True
-        self._node._tensor_hook(keep)
+        self.__dict__["_keeps"] = keep
+        self._node.more().prehooks[RETAIN] = keep
 
     @property
     def retains_grad(self) -> bool:

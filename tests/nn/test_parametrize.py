@@ -57,7 +57,11 @@ def test_several_originals_chaining_assignment_and_removal():
     twin = copy.deepcopy(net)
     np.testing.assert_allclose(twin.weight.detach().numpy(), before, rtol=1e-6)
     parametrize.remove_parametrizations(net, "weight")
-    assert type(net) is nn.Linear and isinstance(net.weight, nn.Parameter) and not parametrize.is_parametrized(net)
+    assert (
+        type(net) is nn.Linear
+        and isinstance(net.weight, nn.Parameter)
+        and not parametrize.is_parametrized(net)
+    )
     np.testing.assert_allclose(net.weight.detach().numpy(), before, rtol=1e-6)
     assert parametrize.is_parametrized(twin, "weight")
 

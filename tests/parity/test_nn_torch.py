@@ -23,44 +23,57 @@ MODULES = [
     "Conv3d(1, 2, 3, dilation=2, padding_mode='circular', padding=1)", "Conv2d(3, 3, 2, padding='valid')",
     "ConvTranspose1d(2, 4, 3, output_padding=1, stride=2)", "ConvTranspose2d(4, 2, 3, groups=2)",
     "ConvTranspose3d(1, 2, 2, dilation=(1, 2, 1))",
-    "BatchNorm1d(4)", "BatchNorm2d(4, momentum=None, affine=False)", "BatchNorm3d(2, track_running_stats=False)",
+    "BatchNorm1d(4)", "BatchNorm2d(4, momentum=None, affine=False)", "BatchNorm3d(2, "
+    "track_running_stats=False)",
     "BatchNorm1d(3, bias=False)", "SyncBatchNorm(3)", "InstanceNorm1d(3)", "InstanceNorm2d(3, affine=True)",
     "InstanceNorm3d(3, track_running_stats=True)", "LayerNorm(4)", "LayerNorm([2, 3], bias=False)",
-    "LayerNorm(2, elementwise_affine=False)", "GroupNorm(2, 4)", "GroupNorm(2, 4, affine=False)", "RMSNorm(3)",
+    "LayerNorm(2, elementwise_affine=False)", "GroupNorm(2, 4)", "GroupNorm(2, 4, "
+    "affine=False)", "RMSNorm(3)",
     "LocalResponseNorm(2)", "CrossMapLRN2d(3)",
     "Embedding(5, 3)", "Embedding(5, 3, padding_idx=-1, max_norm=1.0, norm_type=1.0, sparse=True)",
-    "EmbeddingBag(5, 3)", "EmbeddingBag(5, 3, mode='sum', padding_idx=2, max_norm=2.0, scale_grad_by_freq=True)",
-    "ReLU()", "ReLU(inplace=True)", "ReLU6()", "RReLU(0.1, 0.3)", "Hardtanh(-2, 2, True)", "Sigmoid()", "Tanh()",
+    "EmbeddingBag(5, 3)", "EmbeddingBag(5, 3, mode='sum', padding_idx=2, max_norm=2.0, "
+    "scale_grad_by_freq=True)",
+    "ReLU()", "ReLU(inplace=True)", "ReLU6()", "RReLU(0.1, 0.3)", "Hardtanh(-2, 2, "
+    "True)", "Sigmoid()", "Tanh()",
     "Hardsigmoid()", "Hardswish(True)", "SiLU()", "Mish()", "ELU(2.0)", "CELU(0.5, True)", "SELU()", "GLU()",
-    "GELU()", "GELU('tanh')", "Hardshrink()", "Softshrink(1)", "LeakyReLU()", "LeakyReLU(0.2, True)", "LogSigmoid()",
+    "GELU()", "GELU('tanh')", "Hardshrink()", "Softshrink(1)", "LeakyReLU()", "LeakyReLU(0.2, "
+    "True)", "LogSigmoid()",
     "Softplus(2)", "PReLU()", "PReLU(3, 0.1)", "Softsign()", "Tanhshrink()", "Threshold(1, 2)", "Softmin(1)",
     "Softmax()", "Softmax(dim=-1)", "LogSoftmax(0)", "Softmax2d()",
     "MultiheadAttention(4, 2)", "MultiheadAttention(4, 2, bias=False)",
     "MultiheadAttention(4, 2, kdim=3, vdim=5, add_bias_kv=True)",
     "Dropout()", "Dropout(0.1, True)", "Dropout1d()", "Dropout2d()", "Dropout3d()", "AlphaDropout()",
-    "FeatureAlphaDropout(0.3)", "Flatten()", "Unflatten(1, (2, 3))", "Fold((4, 5), 2)", "Unfold((2, 3), stride=2)",
+    "FeatureAlphaDropout(0.3)", "Flatten()", "Unflatten(1, (2, 3))", "Fold((4, 5), 2)", "Unfold((2, 3), "
+    "stride=2)",
     "PixelShuffle(2)", "PixelUnshuffle(3)", "ChannelShuffle(2)", "Upsample(scale_factor=2)",
-    "Upsample((3, 4), mode='bilinear')", "UpsamplingNearest2d(3)", "UpsamplingBilinear2d(scale_factor=(2, 3))",
+    "Upsample((3, 4), mode='bilinear')", "UpsamplingNearest2d(3)", "UpsamplingBilinear2d(scale_factor=(2, "
+    "3))",
     "MaxPool1d(2)", "MaxPool2d((2, 3), stride=1, padding=1, ceil_mode=True)", "MaxPool3d(2, dilation=2)",
-    "MaxUnpool1d(2)", "MaxUnpool2d(2, 1)", "MaxUnpool3d(2)", "AvgPool1d(2)", "AvgPool2d(2, padding=1)", "AvgPool3d(3)",
+    "MaxUnpool1d(2)", "MaxUnpool2d(2, 1)", "MaxUnpool3d(2)", "AvgPool1d(2)", "AvgPool2d(2, "
+    "padding=1)", "AvgPool3d(3)",
     "FractionalMaxPool2d(2, output_size=3)", "FractionalMaxPool3d(2, output_ratio=0.5)", "LPPool1d(2, 3)",
     "LPPool2d(1, 2)", "LPPool3d(2, 2, stride=1)", "AdaptiveMaxPool1d(2)", "AdaptiveMaxPool2d((2, None))",
     "AdaptiveMaxPool3d(1)", "AdaptiveAvgPool1d(1)", "AdaptiveAvgPool2d((3, 4))", "AdaptiveAvgPool3d(2)",
     "CircularPad1d(1)", "CircularPad2d((1, 2, 3, 4))", "CircularPad3d(1)", "ConstantPad1d(1, 2.5)",
-    "ConstantPad2d(1, 0)", "ConstantPad3d(1, 3)", "ReflectionPad1d(2)", "ReflectionPad2d(1)", "ReflectionPad3d(1)",
-    "ReplicationPad1d((1, 2))", "ReplicationPad2d(1)", "ReplicationPad3d(1)", "ZeroPad1d(1)", "ZeroPad2d((1, 2, 1, 2))",
+    "ConstantPad2d(1, 0)", "ConstantPad3d(1, "
+    "3)", "ReflectionPad1d(2)", "ReflectionPad2d(1)", "ReflectionPad3d(1)",
+    "ReplicationPad1d((1, "
+    "2))", "ReplicationPad2d(1)", "ReplicationPad3d(1)", "ZeroPad1d(1)", "ZeroPad2d((1, 2, 1, 2))",
     "ZeroPad3d(1)", "PairwiseDistance()", "CosineSimilarity()",
     "RNN(3, 4)", "RNN(3, 4, 2, 'relu', batch_first=True)", "LSTM(3, 4)", "LSTM(3, 4, 2, bidirectional=True)",
-    "LSTM(3, 4, proj_size=2, num_layers=2, dropout=0.5)", "GRU(3, 4, bias=False)", "GRU(3, 4, bidirectional=True)",
+    "LSTM(3, 4, proj_size=2, num_layers=2, dropout=0.5)", "GRU(3, 4, bias=False)", "GRU(3, 4, "
+    "bidirectional=True)",
     "RNNCell(3, 4)", "RNNCell(3, 4, nonlinearity='relu')", "LSTMCell(3, 4, bias=False)", "GRUCell(3, 4)",
-    "TransformerEncoderLayer(4, 2, 8)", "TransformerDecoderLayer(4, 2, 8, activation='gelu', norm_first=True)",
+    "TransformerEncoderLayer(4, 2, 8)", "TransformerDecoderLayer(4, 2, 8, activation='gelu', "
+    "norm_first=True)",
     "TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 2)",
     "TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 8), 2, nn.LayerNorm(4))",
     "Transformer(4, 2, 1, 1, 8, batch_first=True)", "AdaptiveLogSoftmaxWithLoss(8, 10, [2, 5])",
     "Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU(), nn.Linear(3, 1)))", "Sequential()",
     "ModuleList([nn.Linear(2, 2), nn.Linear(2, 2), nn.Sequential(nn.ReLU())])",
     "ModuleDict({'a': nn.Linear(1, 2), 'b': nn.Tanh()})",
-    "CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1, reduction='sum')", "MSELoss()", "L1Loss()", "NLLLoss()",
+    "CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1, "
+    "reduction='sum')", "MSELoss()", "L1Loss()", "NLLLoss()",
     "BCELoss()", "BCEWithLogitsLoss()", "KLDivLoss()", "HuberLoss()", "SmoothL1Loss()", "CTCLoss()",
     "TripletMarginLoss()", "TripletMarginWithDistanceLoss()", "CosineEmbeddingLoss()", "MarginRankingLoss()",
     "HingeEmbeddingLoss()", "MultiMarginLoss()", "MultiLabelMarginLoss()", "MultiLabelSoftMarginLoss()",
@@ -111,16 +124,20 @@ def test_module_survives_deepcopy_and_pickle(text):
 
 INVALID = [
     "Conv2d(3, 4, 2, groups=2)", "Conv2d(4, 3, 2, groups=2)", "Conv2d(4, 4, 2, groups=0)",
-    "Conv2d(1, 1, 2, padding='same', stride=2)", "ConvTranspose2d(1, 1, 2, padding_mode='reflect')", "Dropout(2)",
+    "Conv2d(1, 1, 2, padding='same', stride=2)", "ConvTranspose2d(1, 1, 2, "
+    "padding_mode='reflect')", "Dropout(2)",
     "Embedding(3, 2, padding_idx=5)", "Embedding(3, 2, padding_idx=-4)", "GroupNorm(3, 4)", "Hardtanh(1, 0)",
     "HuberLoss(delta='x')", "MultiMarginLoss(p=3)", "TripletMarginLoss(margin=0)", "MultiheadAttention(5, 2)",
-    "MultiheadAttention(0, 2)", "LSTM(3, 0)", "LSTM('x', 2)", "LSTM(3, 4, proj_size=5)", "GRU(3, 4, proj_size=2)",
+    "MultiheadAttention(0, 2)", "LSTM(3, 0)", "LSTM('x', 2)", "LSTM(3, 4, proj_size=5)", "GRU(3, 4, "
+    "proj_size=2)",
     "RNN(3, 4, nonlinearity='sin')", "LSTM(3, 4, dropout=2)", "LSTM(3, 4, bias=1)", "LSTM(3, 4, 0)",
     "Unflatten(1, [2.5])", "Unflatten(1, 3)", "FractionalMaxPool2d(2)", "FractionalMaxPool2d(2, 1, 0.5)",
-    "FractionalMaxPool3d(2, output_ratio=2)", "FractionalMaxPool3d(0, 1)", "AdaptiveLogSoftmaxWithLoss(4, 5, [])",
+    "FractionalMaxPool3d(2, output_ratio=2)", "FractionalMaxPool3d(0, 1)", "AdaptiveLogSoftmaxWithLoss(4, "
+    "5, [])",
     "AdaptiveLogSoftmaxWithLoss(4, 5, [3, 2])", "TransformerEncoderLayer(4, 2, activation='x')",
     "Bilinear(0, 1, 1)", "Sequential(nn.ReLU())[2]", "Sequential(3)", "ModuleDict({'forward': nn.ReLU()})",
-    "ModuleDict({'a.b': nn.ReLU()})", "ParameterList(3)", "Linear(1, 1).missing", "Linear(1, 1).get_submodule('a')",
+    "ModuleDict({'a.b': nn.ReLU()})", "ParameterList(3)", "Linear(1, 1).missing", "Linear(1, "
+    "1).get_submodule('a')",
 ]  # fmt: skip
 
 
@@ -153,7 +170,9 @@ def nets():
         lambda state, tensor: None,
         lambda state, tensor: state.pop("head.bias"),
         lambda state, tensor: state.update({"head.other": tensor([1.0]), "new": tensor([1.0])}),
-        lambda state, tensor: state.update({"head.weight": tensor([[1.0]]), "body.1.running_mean": tensor([1.0])}),
+        lambda state, tensor: state.update(
+            {"head.weight": tensor([[1.0]]), "body.1.running_mean": tensor([1.0])}
+        ),
         lambda state, tensor: state.update({"head.bias": 3}),
         lambda state, tensor: (state.clear(), state.update({"a.b.c": tensor([1.0])})),
     ],
@@ -176,9 +195,15 @@ def hook_order(nn, tensor):
     net = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
     for name, m in (("net", net), ("linear", net[0]), ("tanh", net[1])):
         for kind in ("a", "b"):
-            m.register_forward_pre_hook(lambda m, a, n=name, k=kind: seen.append((n, k, "pre")), prepend=kind == "b")
-            m.register_forward_hook(lambda m, a, o, n=name, k=kind: seen.append((n, k, "post")), prepend=kind == "b")
-            m.register_full_backward_pre_hook(lambda m, g, n=name, k=kind: seen.append((n, k, "back", len(g))))
+            m.register_forward_pre_hook(
+                lambda m, a, n=name, k=kind: seen.append((n, k, "pre")), prepend=kind == "b"
+            )
+            m.register_forward_hook(
+                lambda m, a, o, n=name, k=kind: seen.append((n, k, "post")), prepend=kind == "b"
+            )
+            m.register_full_backward_pre_hook(
+                lambda m, g, n=name, k=kind: seen.append((n, k, "back", len(g)))
+            )
             m.register_full_backward_hook(
                 lambda m, i, o, n=name, k=kind: seen.append((n, k, "grad", [x is None for x in i]))
             )
@@ -241,7 +266,9 @@ def test_packed_sequences(text, lengths):
         out, state = net(packed)
         padded, counts = nn.utils.rnn.pad_packed_sequence(out, total_length=5, padding_value=7.0)
         (padded * padded).sum().backward()
-        told.append([array(t) for t in (packed.data, packed.batch_sizes, padded, counts, *flat(state), x.grad)])
+        told.append(
+            [array(t) for t in (packed.data, packed.batch_sizes, padded, counts, *flat(state), x.grad)]
+        )
     for a, b in zip(*told):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
@@ -249,9 +276,11 @@ def test_packed_sequences(text, lengths):
 @pytest.mark.parametrize(
     "fill",
     [
-        "uniform_(t, -1, 2)", "normal_(t, 1, 2)", "constant_(t, 3)", "ones_(t)", "zeros_(t)", "xavier_uniform_(t, 2)",
+        "uniform_(t, -1, 2)", "normal_(t, 1, 2)", "constant_(t, "
+        "3)", "ones_(t)", "zeros_(t)", "xavier_uniform_(t, 2)",
         "xavier_normal_(t)", "kaiming_uniform_(t, 1, 'fan_out')", "kaiming_normal_(t, nonlinearity='relu')",
-        "trunc_normal_(t)", "trunc_normal_(t, 0, 1, -0.5, 0.1)", "trunc_normal_(t, 0, 1, 1.5, 3)", "sparse_(t, 0.3)",
+        "trunc_normal_(t)", "trunc_normal_(t, 0, 1, -0.5, 0.1)", "trunc_normal_(t, 0, 1, 1.5, "
+        "3)", "sparse_(t, 0.3)",
         "eye_(t)",
     ],
 )  # fmt: skip

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import message, source_line
+from ..errors import message
 from ..ops.movement import sum_to
 from ..ops.record import same
 from ..tensor import Tensor, new_tensor
 from ..types import FLOAT, FROM_NUMPY, dtype_of
+from .faults import check_nan, check_ready, not_scalar, nothing
+from .hooks import after_accumulation, after_node, as_tensor, before_node, hooked
 from .mode import set_grad
 from .tape import FREED, AccumulateGrad, Node, Output, clock, mode
 
@@ -46,7 +48,9 @@ def backward(
     found = grad_of(roots, cotangents, leaves, keep, create_graph)
     for leaf, g in zip(leaves, found):
         if g is not None:
-            leaf._grad = g if leaf._grad is None else leaf._grad + g
+            leaf._grad = g.clone() if leaf._grad is None else leaf._grad + g
+            if isinstance(leaf._node, AccumulateGrad):
+                after_accumulation(leaf._node, leaf)
 
 
 def grad(
@@ -74,7 +78,7 @@ def grad(
             found[i] = Tensor._wrap(np.zeros_like(targets[i]._a))
         elif g is None and not allow_unused:
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. "
                 "Set allow_unused=True if this is the desired behavior."
             )
     return tuple(found)
@@ -84,13 +88,13 @@ def _batched(roots: Any, targets: Any, vs: Any, keep: bool, create: bool, unused
     """One backward pass for each leading index of the cotangents, stacked."""
     from ..ops.movement import stack
 
-    rows = []
-    for i in range(len(vs[0])):
-        rows.append(grad(roots, targets, tuple(v[i] for v in vs), True, create, allow_unused=True,
-                         materialize_grads=True))  # fmt: skip
-    if not keep and rows:
-        grad(roots, targets, tuple(v[0] for v in vs), False, False, allow_unused=True)
-    return tuple(stack(column, 0) for column in zip(*rows))
+    n = len(vs[0])
+    rows = [
+        grad(roots, targets, tuple(v[i] for v in vs), keep or i < n - 1, create, allow_unused=unused or zeros,
+             materialize_grads=zeros)
+        for i in range(n)
+    ]  # fmt: skip
+    return tuple(None if column[0] is None else stack(list(column), 0) for column in zip(*rows))
 
 
 def grad_of(
@@ -109,8 +113,16 @@ def grad_of(
             )
         nodes.append(t._node)
     captured: dict[Node, Any] = dict.fromkeys(nodes)
-    run(roots, cotangents, keep, create, captured, _leading_to(roots, captured))
-    return [None if captured[n] is None else _as_tensor(captured[n]) for n in nodes]
+    wanted = _leading_to(roots, captured)
+    pending = [(n, n.g) for n in wanted if n.g is not None]  # of a backward pass around this one
+    for n, _ in pending:
+        n.g = None
+    try:
+        run(roots, cotangents, keep, create, captured, wanted)
+    finally:
+        for n, g in pending:
+            n.g = g
+    return [None if captured[n] is None else as_tensor(captured[n]) for n in nodes]
 
 
 def _leading_to(roots: Sequence[Tensor], targets: Iterable[Node]) -> set[Node]:
@@ -142,7 +154,7 @@ def run(
     heap: list[tuple[int, Node]] = []
     for t, g in zip(roots, cotangents):
         if t._node is None:
-            raise RuntimeError(_nothing(t))
+            raise RuntimeError(nothing(t))
         send(t._node, g if create else g._a, heap)
     try:
         if create:
@@ -188,17 +200,22 @@ def _walk(
         if special or node.extra is not None or kind is not Node or node.op.joint or type(g) is dict:
             extra = node.extra
             if extra is not None and extra.prehooks:
-                g = _hooked(extra.prehooks, g, create)
+                g = hooked(extra.prehooks, g, create)
             if captured is not None and node in captured:
                 captured[node] = g
             if kind is AccumulateGrad:
                 if captured is None:
+                    gi = None  # accumulate counts the references to g
+                    if extra is not None and extra.node_prehooks:
+                        g = before_node(node, g, create)
                     accumulate(node, g)  # type: ignore[arg-type]
+                    if extra is not None and extra.hooks:
+                        after_node(node, (), g, create)
                 continue
             if kind is Output:
                 _deposit(node, g, heap)
                 continue
-            _check_ready(node)
+            check_ready(node)
             for e, gi in zip(node.edges, _results(node, g, create, wanted)):
                 if e is not None and gi is not None:
                     send(e, gi if e.shape is None or gi.shape == e.shape else sum_to(gi, e.shape), heap)
@@ -206,7 +223,7 @@ def _walk(
             op = node.op
             saved = node.saved
             if saved is FREED or clock.touched > node.seq:
-                _check_ready(node)
+                check_ready(node)
             y = node.y
             for e, pull in zip(node.edges, op.pulls):
                 if e is not None and pull is not None:
@@ -237,6 +254,8 @@ def _results(node: Node, g: Any, create: bool, wanted: set[Node] | None) -> Any:
     """The cotangents of a node's inputs, with everything that is not everyday."""
     if type(g) is dict:
         g = [_missing(g, i, kind, create) for i, kind in enumerate(node.shape)]
+    if node.extra is not None and node.extra.node_prehooks:
+        g = before_node(node, g, create)
     values = node.args if create else node.saved
     y = node.y
     if create and y is not None:
@@ -251,9 +270,9 @@ def _results(node: Node, g: Any, create: bool, wanted: set[Node] | None) -> Any:
         pulls = op.complex_pulls if clock.complex else op.pulls
         results = [pull(g, y, *values) if need and pull else None for need, pull in zip(needs, pulls)]
     if node.extra is not None and node.extra.hooks:
-        results = _post_hooks(node, results, g, create)
+        results = after_node(node, results, g, create)
     if mode.anomaly:
-        _check_nan(node, results)
+        check_nan(node, results)
     return results
 
 
@@ -281,8 +300,17 @@ def _as_saved(array: Any, node: Node, index: int | None = None) -> Tensor:
     return t
 
 
-def _as_tensor(g: Any) -> Tensor:
-    return g if isinstance(g, Tensor) else Tensor._wrap(g)
+def _references(g: Any) -> int:
+    return getrefcount(g)
+
+
+def _references_of_one_owner() -> int:
+    """What getrefcount says in a function whose caller alone holds the array: it differs between Pythons."""
+    g = np.zeros(1)
+    return _references(g)
+
+
+_ONE_OWNER = _references_of_one_owner()
 
 
 def accumulate(node: AccumulateGrad, g: Any) -> None:
@@ -292,52 +320,31 @@ def accumulate(node: AccumulateGrad, g: Any) -> None:
         return
     old = leaf._grad
     if isinstance(g, Tensor):
-        leaf._grad = (g.clone() if g.is_leaf or g._base is not None else g) if old is None else old + g
+        leaf._grad = g.clone() if old is None else old + g
     elif old is None:
         if g.dtype != node.dtype:
             g = g.astype(node.dtype)
-        elif type(g) is not np.ndarray or g.base is not None or getrefcount(g) > 4 or not g.flags.writeable:
+        elif type(g) is not np.ndarray or g.base is not None or getrefcount(g) > _ONE_OWNER or not g.flags.writeable:
             g = np.array(g)
         leaf._grad = Tensor._wrap(g)
     else:
         a = old._array()
         a += g
     if node.post_hooks:
-        for hook in list(node.post_hooks.values()):
-            with set_grad(False):
-                hook(leaf)
+        after_accumulation(node, leaf)
 
 
-def _hooked(hooks: dict[int, Any], g: Any, create: bool) -> Any:
-    for hook in list(hooks.values()):
-        with set_grad(create):
-            changed = hook(_as_tensor(g))
-        if changed is not None:
-            if not isinstance(changed, Tensor):
-                raise TypeError(f"expected Tensor, but hook returned '{type(changed).__name__}'")
-            g = changed if create else changed._a
-    return g
-
-
-def _post_hooks(node: Node, results: Any, given: Any, create: bool) -> Any:
-    ins: Any = tuple(None if r is None else _as_tensor(r) for r in results)
-    outs = tuple(None if g is None else _as_tensor(g) for g in (given if type(given) is list else [given]))
-    for hook in list(node.more().hooks.values()):
-        changed = hook(ins, outs)
-        if changed is not None:
-            ins = changed if isinstance(changed, tuple) else (changed,)
-    return [None if r is None else (r if create else r._a) for r in ins]
-
-
-# ----- what goes in, and what goes wrong
+# ----- what goes in
 
 
 def _tuple(x: Any) -> tuple[Any, ...]:
     if isinstance(x, Tensor):
         return (x,)
-    if isinstance(x, (list, tuple)):
-        return tuple(x)
-    return tuple(x) if isinstance(x, Iterable) else (x,)
+    listed = tuple(x)
+    for t in listed:
+        if t is not None and not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor or a sequence of Tensors, but got an element of type {type(t).__name__}")
+    return listed
 
 
 def _cotangents(roots: tuple[Tensor, ...], given: Any, create: bool) -> list[Tensor]:
@@ -348,7 +355,7 @@ def _cotangents(roots: tuple[Tensor, ...], given: Any, create: bool) -> list[Ten
     for t, v in zip(roots, vs):
         if v is None:
             if t._node is not None and t._a.size != 1:
-                raise RuntimeError(_not_scalar(t))
+                raise RuntimeError(not_scalar(t))
             v = Tensor._wrap(one_like(t._a))
         elif v._a.shape != t._a.shape:
             raise RuntimeError(
@@ -375,76 +382,3 @@ def one_like(a: Any) -> Any:
         _ONES[key] = one = np.ones(a.shape, a.dtype)
         one.flags.writeable = False
     return one
-
-
-def _not_scalar(t: Tensor) -> str:
-    where = source_line(t._node.where) if t._node is not None else ""
-    return message(
-        "grad can be implicitly created only for scalar outputs",
-        came=f"backward() on a tensor of shape {tuple(t._a.shape)}, made at {where}",
-        expected="one number, or a `gradient` of the same shape: the v in the product vᵀJ",
-        fix="reduce it first, as in loss.sum().backward(), or pass backward(gradient=v)",
-    )
-
-
-def _nothing(t: Tensor) -> str:
-    return message(
-        "element 0 of tensors does not require grad and does not have a grad_fn",
-        came=f"a tensor of shape {tuple(t._a.shape)}, computed only from tensors with requires_grad=False, "
-        "or under no_grad(), or detached",
-        expected="a result of at least one tensor with requires_grad=True",
-        fix="make the parameters with requires_grad=True and compute the result outside no_grad()",
-    )
-
-
-def _second_time(node: Node) -> str:
-    return message(
-        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-        "been freed).",
-        came=f"{node.name()}, recorded at {source_line(node.where)}; an earlier backward() has freed what it saved",
-        expected="one backward() through each recorded operation",
-        fix="run the forward pass again, or detach() a value carried over from the step before (a hidden state), or "
-        "call the first backward with retain_graph=True",
-    )
-
-
-def _check_ready(node: Node) -> None:
-    """A node must still have what it saved, unchanged since the forward pass (see NOTE [Clock])."""
-    if node.saved is FREED:
-        raise RuntimeError(_second_time(node))
-    if clock.touched < node.seq or not (node.op.reads or node.op.reads_y):
-        return
-    changed: Any = False if node.extra is None else node.extra.dirty
-    if changed is False:
-        tensors = node.args[0] if node.op.nargs < 0 else node.args
-        for i in node.op.reads if node.op.nargs >= 0 else range(len(tensors)):
-            x = tensors[i]
-            if isinstance(x, Tensor):
-                root = x._base if x._base is not None else x
-                if root._stamp > node.seq:
-                    changed = root._touched
-                    break
-        else:
-            return
-    raise RuntimeError(
-        message(
-            "one of the variables needed for gradient computation has been modified by an inplace operation",
-            came=f"a value that {node.name()} saved at {source_line(node.where)}, changed at {source_line(changed)}",
-            expected="the value of the forward pass: the derivative is computed from it",
-            fix="write the change out of place (x = x + 1 instead of x += 1), or change a clone()",
-        )
-    )
-
-
-def _check_nan(node: Node, results: Sequence[Any]) -> None:
-    for i, r in enumerate(results):
-        a = getattr(r, "_a", r)
-        if mode.check_nan and a is not None and np.isnan(a).any():
-            raise RuntimeError(
-                message(
-                    f"Function '{node.name()}' returned nan values in its {i}th output.",
-                    came=f"a gradient of shape {tuple(a.shape)} with {int(np.isnan(a).sum())} NaN of {a.size}",
-                    expected="finite gradients",
-                    fix=f"look at the forward line: {source_line(node.where)}",
-                )
-            )

@@ -95,10 +95,16 @@ class Node:
 
     def register_prehook(self, hook: Callable[..., Any]) -> Removable:
         """Call hook(grad_outputs) before this node runs; it may return new grad_outputs."""
-        return self._tensor_hook(lambda g: _single(hook((g,))))
+        return Removable(self.more().node_prehooks, hook)
 
     def _tensor_hook(self, hook: Callable[..., Any]) -> Removable:
-        return Removable(self.more().prehooks, hook)
+        """Call hook(g) on the cotangent that arrives; what retain_grad() keeps is what all hooks have left of it."""
+        hooks = self.more().prehooks
+        retain = hooks.pop(RETAIN, None)
+        handle = Removable(hooks, hook)
+        if retain is not None:
+            hooks[RETAIN] = retain
+        return handle
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
@@ -107,17 +113,17 @@ class Node:
 class Extra:
     """What few nodes have: hooks before and after, the user's metadata, the line that changed a saved result."""
 
-    __slots__ = ("dirty", "hooks", "metadata", "prehooks")
+    __slots__ = ("dirty", "hooks", "metadata", "node_prehooks", "prehooks")
 
     def __init__(self) -> None:
-        self.prehooks: dict[int, Callable[..., Any]] = {}
+        self.prehooks: dict[int, Callable[..., Any]] = {}  # of the tensor
+        self.node_prehooks: dict[int, Callable[..., Any]] = {}
         self.hooks: dict[int, Callable[..., Any]] = {}
         self.metadata: dict[Any, Any] = {}
         self.dirty: Where | None | bool = False
 
 
-def _single(result: Any) -> Any:
-    return result[0] if isinstance(result, tuple) else result
+RETAIN = -1  # the key of retain_grad()'s hook, which stays behind all others
 
 
 class AccumulateGrad(Node):

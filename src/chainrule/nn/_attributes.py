@@ -78,7 +78,7 @@ class AttributeMethods:
                 "None expected)"
             )
         if isinstance(value, Buffer):
-            persistent = value.persistent  # type: ignore[attr-defined]
+            persistent = value.persistent
             self._unregister(name, keep="_buffers")
         else:
             persistent = name not in self._non_persistent_buffers_set

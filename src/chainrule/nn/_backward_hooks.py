@@ -166,8 +166,7 @@ def _what_is_missing(inputs: Any, result: Any, node: Any) -> str:
         return (
             "Using non-full backward hooks on a Module that does not return a single Tensor or a tuple of "
             "Tensors is deprecated and will be removed in future versions. This hook will be missing some of "
-            "the grad_output. "
-            + full
+            "the grad_output. " + full
         )
     if not all(isinstance(i, Tensor) for i in inputs):
         return (

@@ -2,7 +2,7 @@
 
 NOTE [Mirror] Python asks `__getattr__` only after a failed search, which costs more than a small layer's
 arithmetic. So each registered member also lies in the module's `__dict__`, where `self.weight` finds it at
-once. `Members` keeps the two in step when a registry is changed directly, as by `del module._parameters["weight"]`.
+once. `Members` keeps the two in step when a registry is changed directly (`del m._parameters["weight"]`).
 """
 
 from __future__ import annotations

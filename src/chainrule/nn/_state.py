@@ -258,7 +258,7 @@ def _take(module: Any, name: str, param: Any, key: str, value: Any, assign: bool
     lazy = is_lazy(param)
     if not lazy:
         if param.ndim == 0 and value.shape == (1,):  # how PyTorch 0.3 saved scalars
-            value = value[0]
+            value = value.reshape(())
         if value.shape != param.shape:
             return (
                 f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the "
@@ -272,7 +272,8 @@ def _take(module: Any, name: str, param: Any, key: str, value: Any, assign: bool
                 param.copy_(value)
     except Exception as error:
         return (
-            f'While copying the parameter named "{key}", whose dimensions in the model are {param.size()} and '
+            f'While copying the parameter named "{key}", whose dimensions in the model are {param.size()} '
+            f'and '
             f"whose dimensions in the checkpoint are {value.size()}, an exception occurred : {error.args}."
         )
     return ""

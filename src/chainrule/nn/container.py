@@ -251,7 +251,7 @@ def pairs(given: Any, function: str, sequence: str) -> list[tuple[str, Any]]:
             f"{function} should be called with an iterable of key/value pairs, but got {type(given).__name__}"
         )
     if isinstance(given, Mapping) or hasattr(given, "items"):
-        return list(given.items())  # type: ignore[union-attr]
+        return list(given.items())
     out = []
     for i, item in enumerate(given):
         if not isinstance(item, Iterable):

@@ -38,9 +38,7 @@ class _InstanceNorm(_NormBase):
                     f"may be expected because {name} does not track running stats by default since 0.4.0. "
                     "Please remove these keys from state_dict. If the running stats are actually needed, "
                     f"instead set track_running_stats=True in {name} to enable them. See the documentation "
-                    f"of {name} for details.".replace(
-                        "'", '"'
-                    )
+                    f"of {name} for details.".replace("'", '"')
                 )
                 for key in old:
                     state_dict.pop(key)

@@ -140,7 +140,7 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(LocalResponseNorm):
-    """x/(k + α/size·Σ x²)^β for images (N, C, H, W), with Torch's window: the first channel never leaves it."""
+    """x/(k + α/size·Σ x²)^β for images (N, C, H, W), with Torch's window, which channel 0 never leaves."""
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
         super().__init__(size, alpha, beta, k)
@@ -149,9 +149,10 @@ class CrossMapLRN2d(LocalResponseNorm):
         if input.ndim != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.ndim}D instead.")
         reach = (self.size + 1) // 2  # the window of channel c ends before channel c + reach
-        squares: Any = input**2
+        image: Any = input
+        squares = image**2
         channels = input.shape[1]
-        others = F.pad(squares[:, 1:], (0, 0, 0, 0, reach, reach - 1))
+        others: Any = F.pad(squares[:, 1:], (0, 0, 0, 0, reach, reach - 1))
         total = squares[:, :1]
         for shift in range(2 * reach - 1):
             total = total + others[:, shift : shift + channels]

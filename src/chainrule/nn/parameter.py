@@ -71,8 +71,8 @@ class Parameter(Tensor, metaclass=_ParameterType):
             memo[id(self)] = found
         return found
 
-    def __repr__(self, **kwargs: Any) -> str:
-        return "Parameter containing:\n" + super().__repr__(**kwargs)
+    def __repr__(self) -> str:  # type: ignore[override]
+        return "Parameter containing:\n" + super().__repr__()
 
 
 class Buffer(Tensor, metaclass=_BufferType):
@@ -118,7 +118,7 @@ class UninitializedTensorMixin:
             "parameters before calling `module.share_memory()`."
         )
 
-    def __repr__(self, **kwargs: Any) -> str:
+    def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
     def __reduce__(self) -> Any:
@@ -132,7 +132,7 @@ class UninitializedTensorMixin:
         return memo[id(self)]
 
 
-class UninitializedParameter(UninitializedTensorMixin, Parameter):
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
     """A Parameter without a shape yet, as lazy modules hold until their first forward()."""
 
     cls_to_become = Parameter
@@ -143,7 +143,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
         return cls._wrap(np.empty(0, kind.np), requires_grad)
 
 
-class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc]
     """A buffer without a shape yet."""
 
     cls_to_become = Tensor

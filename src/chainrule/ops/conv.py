@@ -204,7 +204,8 @@ conv_input: Op = structured(
         lambda u, y, g, w, b, size, stride, pads, dilation, groups: _bias(u),
     ),
     samples=lambda rng: [
-        (rng.normal(size=(2, 6, 3, 5)), rng.normal(size=(6, 2, 3, 2)), rng.normal(size=4), (5, 6), *_ATTRIBUTES),
+        (rng.normal(size=(2, 6, 3, 5)), rng.normal(size=(6, 2, 3, 2)), rng.normal(size=4),
+         (5, 6), *_ATTRIBUTES),
     ],
 )  # fmt: skip
 
@@ -218,7 +219,8 @@ conv_weight: Op = structured(
         lambda u, y, x, g, kernel, stride, pads, dilation,
         groups: conv(x, u, None, stride, pads, dilation, groups),
     ),
-    samples=lambda rng: [(rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(2, 6, 3, 5)), (3, 2), *_ATTRIBUTES)],
+    samples=lambda rng: [(rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(2, 6, 3, 5)), (3, 2),
+         *_ATTRIBUTES)],
 )  # fmt: skip
 
 # ----- sliding blocks as columns, and back
@@ -240,7 +242,9 @@ def _fold(a: Any, size: Ints, kernel: Ints, stride: Ints, pads: Pads, dilation: 
 
 unfold: Op = structured(
     "im2col", _unfold, tex=r"\operatorname{{unfold}}({0})", grad_name="Im2ColBackward0",
-    vjp=(lambda g, y, a, kernel, stride, pads, dilation: fold(g, a.shape[2:], kernel, stride, pads, dilation),),
+    vjp=(
+        lambda g, y, a, kernel, stride, pads, dilation: fold(g, a.shape[2:], kernel, stride, pads, dilation),
+    ),
     shape=lambda a, kernel, stride, pads, dilation: (
         a.shape[0], a.shape[1] * _size(kernel), _size(_out(a, kernel, stride, pads, dilation)),
     ),

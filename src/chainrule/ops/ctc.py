@@ -114,7 +114,7 @@ ctc: Op = structured(
         ),
         None, None, None,
     ),
-    singular="the derivative is that of ctc(log_softmax(x)), as in PyTorch: the inputs are taken to be normalised",
+    singular="the derivative is that of ctc(log_softmax(x)): the inputs are taken to be normalised",
 )  # fmt: skip
 
 ctc_pull: Op = structured(

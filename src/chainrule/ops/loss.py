@@ -188,9 +188,9 @@ def _all_valid(target: Any, classes: int, ignore_index: int) -> bool:
     """Whether every target is a class that counts; refuses targets that are neither a class nor ignored."""
     if not target.size:
         return True
-    if target.dtype == np.int64:  # a negative one is huge as an unsigned number: one pass checks both ends
-        if np.maximum.reduce(target.view(np.uint64), axis=None) < classes:
-            return ignore_index < 0 or ignore_index not in target
+    # a negative one is huge as an unsigned number: one pass checks both ends
+    if target.dtype == np.int64 and np.maximum.reduce(target.view(np.uint64), axis=None) < classes:
+        return ignore_index < 0 or ignore_index not in target
     wrong = target[((target < 0) | (target >= classes)) & (target != ignore_index)]
     if wrong.size:
         raise IndexError(f"Target {int(wrong.flat[0])} is out of bounds.")
@@ -242,6 +242,10 @@ def _class_samples(rng: Any) -> list[Any]:
     return [(x, t, None, "mean", -100), (x, t, w, "mean", 2), (x, t, w, "none", -100), (*image, "sum", -100)]
 
 
+_OUT_OF_BOUNDS = Bad(
+    lambda: (np.zeros((2, 3)), np.array([0, 5]), None, "mean", -100), IndexError, "Target 5 is out of bounds."
+)
+
 nll_loss: Op = structured(
     "nll_loss", _nll, nargs=3, shape=_nll_shape, tex=r"-\frac{{1}}{{n}} \sum {0}_{{i,\,{1}_i}}",
     samples=_class_samples,
@@ -251,7 +255,7 @@ nll_loss: Op = structured(
         ),
         None, None,
     ),
-    bad=[Bad(lambda: (np.zeros((2, 3)), np.array([0, 5]), None, "mean", -100), IndexError, "Target 5 is out of bounds.")],
+    bad=[_OUT_OF_BOUNDS],
 )  # fmt: skip
 
 nll_place: Op = structured(
@@ -303,7 +307,7 @@ cross_entropy: Op = structured(
         ),
         None, None,
     ),
-    bad=[Bad(lambda: (np.zeros((2, 3)), np.array([0, 5]), None, "mean", -100), IndexError, "Target 5 is out of bounds.")],
+    bad=[_OUT_OF_BOUNDS],
 )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ class Op:
 
     __slots__ = (
         "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "dtype", "floats", "forward", "grad_name", "joint", "drops", "lower", "name", "nargs",
-        "needs", "nondiff", "outputs", "prec", "promote", "pulls", "reads", "reads_y", "refuses", "samples", "shape", "singular",
+        "needs", "nondiff", "outputs", "prec", "promote", "pulls", "reads", "reads_each", "reads_y", "refuses", "samples", "shape", "singular",
         "sizes", "tex", "view", "vjp", "weak",
     )  # fmt: skip
 
@@ -84,6 +84,7 @@ class Op:
     pulls: tuple[Rule | None, ...]  # inferred: per argument the vjp
     complex_pulls: tuple[Rule | None, ...]  # inferred: the same for complex numbers
     reads: frozenset[int]  # inferred: the arguments whose values the rules read, which are saved for backward
+    reads_each: tuple[frozenset[int], ...]  # inferred: the same, rule by rule
     drops: tuple[int, ...]  # inferred: the arguments whose values they do not read
     sizes: frozenset[int]  # inferred: the arguments of which they read only the shape
     reads_y: bool  # inferred: whether they read the result
@@ -127,19 +128,21 @@ class Op:
         listed: Sequence[Any] = (rules,) if callable(rules) else (rules or ())
         skip = 1 if self.d is not None else 2  # (y, …) or (g, y, …)
         count = 1 if self.nargs < 0 else self.nargs
-        reads: set[int] = set()
+        each: list[frozenset[int]] = []
         sizes: set[int] = set()
         self.reads_y = self.needs = False
         for rule in listed:
             if not callable(rule):
+                each.append(frozenset())
                 continue
             names, (values, shapes) = _parameters(rule), _names_read(rule)
             self.reads_y |= names[skip - 1] in values | shapes
             self.needs |= "needs" in names
             inputs = names[skip : skip + count] if len(names) > skip else names[-1:] * count
-            reads |= {i for i, n in enumerate(inputs) if n in values}
+            each.append(frozenset(i for i, n in enumerate(inputs) if n in values))
             sizes |= {i for i, n in enumerate(inputs) if n in shapes}
-        self.reads, self.sizes = frozenset(reads), frozenset(sizes - reads)
+        reads = frozenset[int]().union(*each)
+        self.reads, self.reads_each, self.sizes = reads, tuple(each), frozenset(sizes - reads)
         self.drops = tuple(i for i in range(count) if i not in reads)
         self.pulls = self.complex_pulls = tuple(listed)
         if self.d is not None:
@@ -147,7 +150,7 @@ class Op:
             self.complex_pulls = tuple(_pull(_conjugate(p), 0) for p in listed)
 
 
-_INFERRED = frozenset({"complex_pulls", "joint", "drops", "needs", "pulls", "reads", "reads_y", "sizes"})
+_INFERRED = frozenset({"complex_pulls", "joint", "drops", "needs", "pulls", "reads", "reads_each", "reads_y", "sizes"})
 
 
 def _parameters(rule: Rule) -> tuple[str, ...]:

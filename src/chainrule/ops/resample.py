@@ -206,7 +206,10 @@ def _resampler(name: str, tex: str, grad_name: str, samples: Any) -> Op:
 
 avg_pool = _resampler(
     "avg_pool", r"\operatorname{{mean}}_{{\text{{window}}}} {0}", "AvgPool2DBackward0",
-    lambda rng: [(rng.normal(size=(2, 5, 6)), (pooling_taps(5, 2, 2, 0, 2, True, None), pooling_taps(6, 3, 2, 1, 3, False, None)))],
+    lambda rng: [
+        (rng.normal(size=(2, 5, 6)), (pooling_taps(5, 2, 2, 0, 2, True, None),
+         pooling_taps(6, 3, 2, 1, 3, False, None)))
+    ],
 )  # fmt: skip
 adaptive_avg_pool = _resampler(
     "adaptive_avg_pool", r"\operatorname{{mean}}_{{\text{{window}}}} {0}", "AdaptiveAvgPool2DBackward0",
@@ -214,5 +217,10 @@ adaptive_avg_pool = _resampler(
 )  # fmt: skip
 upsample = _resampler(
     "upsample", r"\operatorname{{interpolate}} {0}", "UpsampleBackward0",
-    lambda rng: [(rng.normal(size=(2, 3, 4)), (interpolation_taps(3, 5, "linear", None, False), interpolation_taps(4, 3, "cubic", None, True)))],
+    lambda rng: [
+        (
+            rng.normal(size=(2, 3, 4)),
+            (interpolation_taps(3, 5, "linear", None, False), interpolation_taps(4, 3, "cubic", None, True)),
+        )
+    ],
 )  # fmt: skip

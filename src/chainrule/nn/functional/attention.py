@@ -30,7 +30,8 @@ def scaled_dot_product_attention(
     Raises RuntimeError for a mask together with is_causal, or dtypes or sizes that do not fit.
 
     >>> import chainrule as cr
-    >>> cr.nn.functional.scaled_dot_product_attention(cr.ones(1, 2, 4), cr.ones(1, 3, 4), cr.ones(1, 3, 5)).shape
+    >>> q, k, v = cr.ones(1, 2, 4), cr.ones(1, 3, 4), cr.ones(1, 3, 5)
+    >>> cr.nn.functional.scaled_dot_product_attention(q, k, v).shape
     torch.Size([1, 2, 5])
     """
     _check_attention(query, key, value, attn_mask, is_causal)

@@ -99,8 +99,9 @@ def _as_rows(name: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError("Expected 1 or more dimensions (got 0)")
     if len(size) == 1:
         if len(wanted) > 1 or (len(wanted) == 1 and wanted != (1,)):
-            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported" if len(wanted) > 1 else
-                               f"size mismatch (got input: {list(size)}, target: {list(wanted)})")  # fmt: skip
+            if len(wanted) > 1:
+                raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+            raise RuntimeError(f"size mismatch (got input: {list(size)}, target: {list(wanted)})")
         return x.reshape(1, -1), target.reshape(1)
     if size[0] != (wanted[0] if wanted else None):
         if len(wanted) > 0:

@@ -115,7 +115,8 @@ def _conv(d: int) -> Callable[..., Tensor]:
     Raises RuntimeError if the channels, the dtypes or the sizes do not fit.
 
     >>> import chainrule as cr
-    >>> cr.nn.functional.{name}(cr.ones(1, 1, {", ".join("4" * d)}), cr.ones(2, 1, {", ".join("3" * d)})).shape
+    >>> x, w = cr.ones(1, 1, {", ".join("4" * d)}), cr.ones(2, 1, {", ".join("3" * d)})
+    >>> cr.nn.functional.{name}(x, w).shape
     torch.Size([1, 2, {", ".join("2" * d)}])
     """
     return function
@@ -168,7 +169,8 @@ def _conv_transpose(d: int) -> Callable[..., Tensor]:
     Raises RuntimeError if the channels, the dtypes or the sizes do not fit.
 
     >>> import chainrule as cr
-    >>> cr.nn.functional.{name}(cr.ones(1, 1, {", ".join("2" * d)}), cr.ones(1, 2, {", ".join("3" * d)})).shape
+    >>> x, w = cr.ones(1, 1, {", ".join("2" * d)}), cr.ones(1, 2, {", ".join("3" * d)})
+    >>> cr.nn.functional.{name}(x, w).shape
     torch.Size([1, 2, {", ".join("4" * d)}])
     """
     return function

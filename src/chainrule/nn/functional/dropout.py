@@ -33,10 +33,6 @@ def _feature_shape(x: Tensor) -> tuple[int, ...]:
     return (*shape[:2], *(1,) * (len(shape) - 2))
 
 
-def _finish(x: Tensor, y: Tensor, inplace: bool) -> Tensor:
-    return x.copy_(y) if inplace else y
-
-
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """x with each value zeroed with probability p and the others scaled by 1 / (1 - p); x itself when not
     training.
@@ -115,12 +111,14 @@ def _alpha(x: Tensor, p: float, training: bool, inplace: bool, shape: Any) -> Te
     if not training or p == 0 or not x._a.size:
         return x
     if p == 1:
-        return _finish(x, x * 0, inplace)
+        return x.mul_(0) if inplace else x * 0  # type: ignore[no-any-return]
     kept = random.bernoulli(random.default_generator, 1 - p, shape, x._a.dtype)
     a = 1 / np.sqrt((_NEGATIVE_SATURATION**2 * p + 1) * (1 - p))
     shift = ((1 - kept) * _NEGATIVE_SATURATION * a - _NEGATIVE_SATURATION * a * p).astype(x._a.dtype)
     scale = (kept * a).astype(x._a.dtype)
-    return _finish(x, x * Tensor._wrap(scale) + Tensor._wrap(shift), inplace)
+    if inplace:
+        return x.mul_(Tensor._wrap(scale)).add_(Tensor._wrap(shift))  # type: ignore[no-any-return]
+    return x * Tensor._wrap(scale) + Tensor._wrap(shift)
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from ...functional.join import cat
 from ...tensor import Tensor
@@ -19,8 +20,9 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Give the parameters the values of the parts of `vec`: the inverse of parameters_to_vector."""
     if not isinstance(vec, Tensor):
         raise TypeError(f"expected torch.Tensor, but got: {type(vec).__name__}")
+    values: Any = vec
     start = 0
     for p in parameters:
         stop = start + p.numel()
-        p.data = vec[start:stop].view_as(p).data
+        p.data = values[start:stop].view_as(p).data
         start = stop

@@ -28,7 +28,7 @@ class _Cache:
 
 @contextmanager
 def cached() -> Iterator[None]:
-    """Compute each parametrized tensor once inside the block, as where a weight is used at every time step."""
+    """Compute each parametrized tensor once inside the block: for weights that are used often."""
     _Cache.depth += 1
     try:
         yield
@@ -65,7 +65,8 @@ def _require_same(what: str, before: Any, after: Any) -> None:
         old, new = getattr(before, facet), getattr(after, facet)
         if old != new:
             raise ValueError(
-                f"Registering a parametrization may not change the {facet} of the tensor, unless `unsafe` flag is "
+                f"Registering a parametrization may not change the {facet} of the tensor, unless `unsafe` "
+                f"flag is "
                 f"enabled.\nunparametrized {facet}: {old}\nparametrized {facet}: {new}"
             )
 
@@ -104,18 +105,25 @@ class ParametrizationList(ModuleList):
             _require_same("original", before, self())
 
     def _originals(self) -> list[Any]:
-        return [self.original] if self.is_tensor else [getattr(self, f"original{i}") for i in range(self.ntensors)]
+        return (
+            [self.original]
+            if self.is_tensor
+            else [getattr(self, f"original{i}") for i in range(self.ntensors)]
+        )
 
     def right_inverse(self, value: Tensor) -> None:
         """Set the originals so that the parametrized tensor becomes `value`."""
         for module in self:
             if not hasattr(module, "right_inverse"):
-                raise RuntimeError(f"parametrization {type(module).__name__} does not implement right_inverse.")
+                raise RuntimeError(
+                    f"parametrization {type(module).__name__} does not implement right_inverse."
+                )
         new = _inverse(list(self), value)
         parts = [new] if self.is_tensor else list(new)
         if len(parts) != self.ntensors:
             raise ValueError(
-                f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a sequence of "
+                f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a "
+                f"sequence of "
                 f"length {len(parts)}."
             )
         for original, part in zip(self._originals(), parts):
@@ -219,7 +227,8 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
         original = Parameter(value.detach()) if value.requires_grad else value
     else:
         raise ValueError(
-            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a "
+            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in "
+            "terms of a "
             "sequence of tensors."
         )
     delattr(type(module), tensor_name)

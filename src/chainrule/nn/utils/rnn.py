@@ -98,7 +98,7 @@ def pack_padded_sequence(
 
     With enforce_sorted=False the sequences may come in any order; recurrent layers put them back.
     """
-    steps = input.transpose(0, 1) if batch_first else input
+    steps: Any = input.transpose(0, 1) if batch_first else input
     counts = _lengths(lengths, steps.shape[1], steps.shape[0])
     order = None
     if enforce_sorted:
