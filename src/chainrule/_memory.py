@@ -21,4 +21,6 @@ def keep_freed_memory(limit: int = 256 << 20, largest: int = 32 << 20) -> bool:
     if sys.platform != "linux" or any(name in os.environ for name in _USER_SETTINGS):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and bool(mallopt(_M_MMAP_THRESHOLD, largest) and mallopt(_M_TRIM_THRESHOLD, limit))
+    return mallopt is not None and bool(
+        mallopt(_M_MMAP_THRESHOLD, largest) and mallopt(_M_TRIM_THRESHOLD, limit)
+    )

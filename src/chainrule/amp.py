@@ -16,7 +16,11 @@ class autocast:
     """
 
     def __init__(
-        self, device_type: str = "cpu", dtype: Any = None, enabled: bool = True, cache_enabled: bool | None = None
+        self,
+        device_type: str = "cpu",
+        dtype: Any = None,
+        enabled: bool = True,
+        cache_enabled: bool | None = None,
     ) -> None:
         if device_type == "cpu" and enabled:
             raise RuntimeError(

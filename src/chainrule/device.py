@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-_KNOWN = {"cpu", "cuda", "mps", "xpu", "meta", "hpu", "xla", "privateuseone", "mkldnn", "ipu", "vulkan", "mtia"}
+_KNOWN = {
+    "cpu",
+    "cuda",
+    "mps",
+    "xpu",
+    "meta",
+    "hpu",
+    "xla",
+    "privateuseone",
+    "mkldnn",
+    "ipu",
+    "vulkan",
+    "mtia",
+}
 
 
 class device:

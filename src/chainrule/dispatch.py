@@ -18,7 +18,19 @@ from .errors import ShapeError
 from .ops import movement
 from .ops.record import Op, Spec
 from .tensor import Tensor, new_tensor
-from .types import BOOL, FLOAT, FROM_NUMPY, INT, DType, bfloat16, default, dtype_of, promote_types, result_type, scalar_dtype
+from .types import (
+    BOOL,
+    FLOAT,
+    FROM_NUMPY,
+    INT,
+    DType,
+    bfloat16,
+    default,
+    dtype_of,
+    promote_types,
+    result_type,
+    scalar_dtype,
+)
 
 ndarray = np.ndarray
 new_node: Callable[[type[Node]], Node] = object.__new__
@@ -124,7 +136,9 @@ def _record(op: Op, args: Any, saved: Any, out: Any, edges: Any) -> Node:
             kept, kept_args = list(saved), list(args)
             for i in op.drops:
                 a = saved[i]
-                kept[i] = kept_args[i] = Spec(a.shape, FROM_NUMPY[a.dtype]) if i in op.sizes and a is not None else None
+                kept[i] = kept_args[i] = (
+                    Spec(a.shape, FROM_NUMPY[a.dtype]) if i in op.sizes and a is not None else None
+                )
             args, saved = tuple(kept_args), tuple(kept)
     if op.outputs != 1:
         shape: Any = [(o.shape, o.dtype) for o in out]
@@ -357,8 +371,6 @@ def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
     return call
 
 
-
-
 def other(op: Op, x: Tensor, y: Any) -> Any:
     """`x op y` for anything but the everyday pair: numbers of another category, NumPy scalars and arrays."""
     if isinstance(y, ndarray) and y.ndim:
@@ -389,4 +401,15 @@ def reverse(op: Op) -> Callable[[Tensor, Any], Tensor]:
 
 Tensor._apply = lambda self, op, args: bind(op, args)  # type: ignore[method-assign]
 
-__all__ = ["BOOL", "bind", "binary", "cast", "constant", "direct", "promote_types", "reverse", "unary", "where"]
+__all__ = [
+    "BOOL",
+    "bind",
+    "binary",
+    "cast",
+    "constant",
+    "direct",
+    "promote_types",
+    "reverse",
+    "unary",
+    "where",
+]

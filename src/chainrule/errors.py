@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import CodeType
 
+
 def place(where: tuple[CodeType, int] | None) -> str:
     """`file.py:12` for a recorded (code, instruction) pair; 'an unknown line' without one."""
     if where is None:

@@ -46,7 +46,9 @@ def _rebuilt(tree: Any, values: Any) -> Any:
     return tree
 
 
-def grad_and_value(func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad_and_value(
+    func: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """A function that returns (gradient, value) of a scalar function."""
 
     @wraps(func)
@@ -178,7 +180,8 @@ def vmap(
         rows = []
         for i in range(sizes.pop()):
             row = [
-                a if d is None else _rebuilt(a, iter([t.select(d, i) for t in _leaves(a)])) for a, d in zip(args, dims)
+                a if d is None else _rebuilt(a, iter([t.select(d, i) for t in _leaves(a)]))
+                for a, d in zip(args, dims)
             ]
             rows.append(func(*row, **kwargs))
         leaves = zip(*map(_leaves, rows))

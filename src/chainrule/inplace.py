@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .autograd.tape import RETAIN, Node, clock, mode, tick
+from .autograd.tape import RETAIN, Node, Output, clock, mode, tick
 from .dispatch import bind, cast, constant, where
 from .errors import message, source_line
 from .ops.movement import detach, view_scatter
@@ -36,7 +36,14 @@ def touch(x: Tensor, spot: Any) -> None:
     for t in (root, x):
         node = t._node
         if node is not None and node.y is not None:
-            node.more().dirty = spot
+            _spoil(node, spot)
+
+
+def _spoil(node: Node, spot: Any) -> None:
+    """Note on the node that its saved result was changed."""
+    parent = node.edges[0] if type(node) is Output else node
+    if parent is not None:
+        parent.more().dirty = spot
 
 
 def require_writable(x: Tensor) -> None:
@@ -45,9 +52,15 @@ def require_writable(x: Tensor) -> None:
         return
     root = x._base
     if x._node is not None and x.is_leaf:
-        raise RuntimeError(_leaf("a leaf Variable that requires grad is being used in an in-place operation.", x))
+        raise RuntimeError(
+            _leaf("a leaf Variable that requires grad is being used in an in-place operation.", x)
+        )
     if root is not None and root._node is not None and root.is_leaf and _detached_at(x) is None:
-        raise RuntimeError(_leaf("a view of a leaf Variable that requires grad is being used in an in-place operation.", root))
+        raise RuntimeError(
+            _leaf(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation.", root
+            )
+        )
 
 
 def _leaf(what: str, x: Tensor) -> str:
@@ -91,7 +104,9 @@ def _kind(a: Any) -> str:
 
 
 def _require_own_memory(a: Any) -> None:
-    if not a.flags.writeable or (a.size and 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape))):
+    if not a.flags.writeable or (
+        a.size and 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape))
+    ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
@@ -104,16 +119,22 @@ def rebase(x: Tensor, r: Tensor) -> None:
         return
     root = x._base if x._base is not None else x
     mark = _detached_at(x)
-    family = [v for v in (reference() for reference in root._views or ()) if v is not None and _detached_at(v) is mark]
+    family = [
+        v
+        for v in (reference() for reference in root._views or ())
+        if v is not None and _detached_at(v) is mark
+    ]
     if mark is not None:
-        root = next((v for v in family if v._chain[-1] is mark), x)  # x, if the detached tensor itself is gone
+        root = next(
+            (v for v in family if v._chain[-1] is mark), x
+        )  # x, if the detached tensor itself is gone
     if root is not x:
         old = new_tensor(Tensor)
         old._a, old._node = root._a, root._node
         _replace(root, bind(view_scatter, (old, r, x._chain[len(root._chain) :]))._node)
     _replace(x, r._node)
     for view in family:
-        if view is not x and view is not root and view._chain[: len(root._chain)] == root._chain:
+        if view is not x and view is not root and all(a is b for a, b in zip(root._chain, view._chain)):
             _rederive(view, root)
 
 
@@ -163,7 +184,9 @@ def inplace(op: Op, function: Callable[..., Tensor] | None = None) -> Callable[.
     return method if quick is None or function is not None else _quick(op, quick, method)
 
 
-def _quick(op: Op, change: Callable[[Any, Any], Any], general: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _quick(
+    op: Op, change: Callable[[Any, Any], Any], general: Callable[..., Tensor]
+) -> Callable[..., Tensor]:
     """The everyday `x -= y`: nothing to record, floats of one dtype, y of x's shape or a number."""
     weak = op.weak
 
@@ -187,7 +210,7 @@ def _quick(op: Op, change: Callable[[Any, Any], Any], general: Callable[..., Ten
                     x._touched = spot = where()
                     node = x._node
                     if node is not None and node.y is not None:
-                        node.more().dirty = spot
+                        _spoil(node, spot)
                 else:
                     touch(x, where())
                 return x
@@ -196,4 +219,14 @@ def _quick(op: Op, change: Callable[[Any, Any], Any], general: Callable[..., Ten
     return method
 
 
-__all__ = ["BOOL", "Node", "assign", "inplace", "old_value", "rebase", "require_writable", "scalar_dtype", "touch"]
+__all__ = [
+    "BOOL",
+    "Node",
+    "assign",
+    "inplace",
+    "old_value",
+    "rebase",
+    "require_writable",
+    "scalar_dtype",
+    "touch",
+]

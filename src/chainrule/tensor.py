@@ -19,7 +19,7 @@ from ._size import Size, size_of
 from .autograd.tape import RETAIN, AccumulateGrad, Node, Output, Removable, mode
 from .device import device as Device
 from .errors import message
-from .ops.record import Carrier, Op
+from .ops.record import Carrier
 from .types import COMPLEX, FLOAT, FROM_NUMPY, DType, as_dtype, default, dtype_of
 
 if TYPE_CHECKING:
@@ -165,7 +165,9 @@ class Tensor(_Base):
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._a.dtype != self._a.dtype:
@@ -191,7 +193,13 @@ class Tensor(_Base):
     ) -> None:  # fmt: skip
         """Add ∂self/∂leaf to the `.grad` of every leaf; a non-scalar needs `gradient`, the cotangent v of vᵀJ."""
         node = self._node
-        if gradient is None and inputs is None and not create_graph and node is not None and self._a.size == 1:
+        if (
+            gradient is None
+            and inputs is None
+            and not create_graph
+            and node is not None
+            and self._a.size == 1
+        ):
             engine.run_one(node, engine.one_like(self._a), bool(retain_graph))
         else:
             engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
@@ -199,9 +207,7 @@ class Tensor(_Base):
     def detach_(self) -> Tensor:
         """Forget the history, in place; gradients no longer flow through."""
         if self._base is not None:
-            raise RuntimeError(
-                "Can't detach views in-place. Use detach() instead."
-            )
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self._node = None
         return self
 

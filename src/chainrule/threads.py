@@ -20,7 +20,11 @@ def _openblas() -> tuple[Callable[[int], Any], Callable[[], int]] | None:
     for place in (folder.parent / "numpy.libs", folder / ".dylibs", folder / ".libs"):
         for path in sorted(place.glob("*openblas*")) if place.is_dir() else ():
             library = ctypes.CDLL(str(path))
-            for name in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
+            for name in (
+                "scipy_openblas_{}_num_threads64_",
+                "openblas_{}_num_threads64_",
+                "openblas_{}_num_threads",
+            ):
                 if hasattr(library, name.format("set")):
                     return getattr(library, name.format("set")), getattr(library, name.format("get"))
     return None

@@ -49,11 +49,15 @@ class DType:
     def __repr__(self) -> str:
         return f"torch.{self.name}"
 
-    def __reduce__(self) -> str:
-        return self.name
+    def __reduce__(self) -> Any:
+        return _named, (self.name,)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> DType:
         return self
+
+
+def _named(name: str) -> DType:
+    return DTYPES[name]
 
 
 BOOL, INT, FLOAT, COMPLEX = range(4)
@@ -244,7 +248,9 @@ def wrap_dim(dim: int, ndim: int) -> int:
     if type(dim) is not int:
         dim = _index(dim)
     if not low <= dim <= high:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
+        )
     return dim + ndim if dim < 0 and ndim else (0 if not ndim else dim)
 
 

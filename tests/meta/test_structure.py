@@ -88,7 +88,11 @@ def test_no_operation_is_named_in_a_condition_outside_its_record() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
             if isinstance(node, ast.Compare):
                 for side in (node.left, *node.comparators):
-                    compares_op = isinstance(side, ast.Attribute) and side.attr == "name" and "op" in ast.unparse(side.value)
+                    compares_op = (
+                        isinstance(side, ast.Attribute)
+                        and side.attr == "name"
+                        and "op" in ast.unparse(side.value)
+                    )
                     assert not compares_op, f"{_name(path)}:{node.lineno} compares an operation's name"
     assert names
 

@@ -319,3 +319,21 @@ def test_clip_grad_norm(norm):
         told.append([float(total), *[p.grad.numpy() for p in net.parameters()]])
     for a, b in zip(*told):
         np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["Linear(3, 2)", "Conv2d(2, 4, 2)"])
+@pytest.mark.parametrize("dim", [0, 1, None])
+def test_weight_norm(text, dim):
+    told = []
+    for net, nn, tensor in zip(both(text), (cnn, tnn), (cr.tensor, torch.tensor)):
+        net = nn.utils.parametrizations.weight_norm(net, dim=dim)
+        x = np.random.default_rng(0).normal(size=(2, 3) if text.startswith("L") else (1, 2, 3, 3))
+        out = net(tensor(x.astype(np.float32)))
+        (out * out).sum().backward()
+        grads = [p.grad.numpy() for p in net.parameters()]
+        told.append((repr(net), {k: array(v) for k, v in net.state_dict().items()}, array(out), grads))
+    (printed, state, out, grads), expected = told
+    assert printed == expected[0] and list(state) == list(expected[1])
+    np.testing.assert_allclose(out, expected[2], rtol=1e-5, atol=1e-6)
+    for a, b in zip(grads, expected[3]):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

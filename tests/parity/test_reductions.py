@@ -71,7 +71,9 @@ def test_dtypes_of_whole_numbers(name):
     expected = flat(getattr(torch, name)(torch.tensor(WHOLE), *args))
     for e, f in zip(expected, flat(getattr(cr, name)(cr.tensor(WHOLE), *args)), strict=True):
         assert str(e.dtype) == repr(f.dtype)
-    np.testing.assert_array_equal(flat(getattr(cr, name)(cr.tensor(WHOLE), *args))[0].numpy(), expected[0].numpy())
+    np.testing.assert_array_equal(
+        flat(getattr(cr, name)(cr.tensor(WHOLE), *args))[0].numpy(), expected[0].numpy()
+    )
 
 
 def test_named_results_print_as_pytorch_prints_them():

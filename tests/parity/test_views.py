@@ -74,8 +74,9 @@ steps = st.tuples(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(steps, min_size=1, max_size=7), st.sampled_from([(2, 3), (4,), (3, 3), (2, 1, 3)]),
-st.booleans())
+@given(
+    st.lists(steps, min_size=1, max_size=7), st.sampled_from([(2, 3), (4,), (3, 3), (2, 1, 3)]), st.booleans()
+)
 def test_views_and_in_place_changes_agree(program, shape, grad):
     for ours, theirs in zip(run(cr, program, shape, grad), run(torch, program, shape, grad), strict=True):
         assert ours.shape == theirs.shape

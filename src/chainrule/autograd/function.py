@@ -9,22 +9,28 @@ from typing import Any
 
 from ..dispatch import where
 from ..errors import message, source_line
+from ..inplace import rebase, require_writable, touch
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY
 from .mode import set_grad
 from .tape import FREED, Node, Output, mode
 
 
+def _nowhere() -> None:
+    return None
+
+
 class Context:
     """What forward leaves for backward (`ctx`): saved tensors, attributes, and what is asked of the gradients."""
 
     def __init__(self) -> None:
-        self._saved: tuple[Any, ...] = ()
-        self._outputs: dict[int, int] = {}
+        self._saved: tuple[Any, ...] = ()  # until the node is made, which then has them
+        self._outputs: dict[int, int] = {}  # which saved tensors are outputs: position to number of the output
+        self._places: dict[int, Callable[[], Any]] = {}  # the outputs' places on the tape, held weakly
         self._dirty: tuple[Tensor, ...] = ()
         self._non_differentiable: set[int] = set()
         self._materialize = True
-        self._node: Callable[[], Any] = lambda: None
+        self._node: Callable[[], Any] = _nowhere
         self.needs_input_grad: tuple[bool, ...] = ()
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -64,7 +70,7 @@ class Context:
                     fix="run the forward pass again, or call the first backward with retain_graph=True",
                 )
             )
-        return tuple(self._restored(i, t) for i, t in enumerate(self._saved))
+        return tuple(self._restored(i, t) for i, t in enumerate(self._saved if node is None else node.args))
 
     saved_variables = saved_tensors
 
@@ -73,11 +79,18 @@ class Context:
         index = self._outputs.get(i)
         if index is None:
             return t
-        node = self._node()
         fresh = Tensor._wrap(t)
-        if node is not None:
-            fresh._node = node if len(node.shape) == 1 else Output(node, index, t.shape)
+        fresh._node = self._place(index, t.shape)
         return fresh
+
+    def _place(self, index: int, shape: Any) -> Output | None:
+        """The place of output `index` on the tape; all its readers must meet there."""
+        node = self._node()
+        place: Output | None = self._places.get(index, _nowhere)()
+        if place is None and node is not None:
+            place = Output(node, index, shape)
+            self._places[index] = weakref.ref(place)
+        return place
 
 
 class FunctionRecord:
@@ -167,6 +180,8 @@ def _record(cls: type[Function], ctx: Context, args: tuple[Any, ...], outputs: A
     outs = [outputs] if single else list(outputs)
     tracked = mode.grad and any(ctx.needs_input_grad)
     dirty = {id(t) for t in ctx._dirty}
+    for t in ctx._dirty:
+        require_writable(t)
     for i, out in enumerate(outs):  # an input handed back unchanged becomes a new tensor on the same memory
         if isinstance(out, Tensor) and id(out) not in dirty and any(out is a for a in args):
             outs[i] = Tensor._wrap(out._array())
@@ -184,10 +199,12 @@ def _make_node(cls: type[Function], ctx: Context, args: Any, outs: list[Any], or
             if t is not None and (t is out or (t is original and not any(t is a for a in args))):
                 ctx._outputs[i] = k
                 saved[i] = t._array()
-    ctx._saved = tuple(saved)
+    ctx._saved = ()
+    count = len(args)
+    sizes = [args[i]._a.shape for i in positions]
 
     def rule(g: Any, y: Any, *_: Any) -> list[Any]:
-        return _call_backward(cls, ctx, g, len(args), positions)
+        return _call_backward(cls, ctx, g, count, positions, sizes)
 
     shapes = [
         (o._a.shape, o._a.dtype) if isinstance(o, Tensor) and ctx._materialize and _floating(o) else None for o in outs
@@ -205,12 +222,10 @@ def _floating(t: Tensor) -> bool:
 
 
 def _attach(node: FunctionNode, ctx: Context, outs: list[Any], dirty: set[int]) -> None:
-    from ..inplace import rebase, touch
-
     for i, out in enumerate(outs):
         if not isinstance(out, Tensor) or id(out) in ctx._non_differentiable or not _floating(out):
             continue
-        place = Output(node, i, out._a.shape)
+        place = ctx._place(i, out._a.shape)
         if id(out) in dirty:
             touch(out, node.where)
             fresh = Tensor._wrap(out._a)
@@ -218,9 +233,13 @@ def _attach(node: FunctionNode, ctx: Context, outs: list[Any], dirty: set[int]) 
             rebase(out, fresh)
         else:
             out._node = place
+            if i in ctx._outputs.values():
+                place.y = True  # a later change of the output changes a saved value (see touch)
 
 
-def _call_backward(cls: type[Function], ctx: Context, g: Any, count: int, positions: list[int]) -> list[Any]:
+def _call_backward(
+    cls: type[Function], ctx: Context, g: Any, count: int, positions: list[int], sizes: list[Any]
+) -> list[Any]:
     """The user's backward on tensors; its results in the order of the tensor arguments, plain arrays for first order."""
     gs = g if isinstance(g, list) else [g]
     second = mode.grad and any(isinstance(v, Tensor) for v in gs)
@@ -239,7 +258,19 @@ def _call_backward(cls: type[Function], ctx: Context, g: Any, count: int, positi
         if r is not None and not isinstance(r, Tensor):
             raise TypeError(f"expected Variable or None (got {type(r).__name__}) as gradient {i} of {cls.__name__}")
     picked = [results[i] for i in positions]
+    for i, r, size in zip(positions, picked, sizes):
+        if r is not None and r._a.shape != size and not _sums_to(r._a.shape, size):
+            raise RuntimeError(
+                f"Function {cls.__name__}Backward returned an invalid gradient at index {i} - got {list(r._a.shape)} "
+                f"but expected shape compatible with {list(size)}"
+            )
     return picked if second else [None if r is None else r._a for r in picked]
+
+
+def _sums_to(shape: Any, size: Any) -> bool:
+    """Whether a gradient of `shape` can be summed to `size`: that is, `size` broadcasts to it."""
+    pairs = zip(reversed(shape), reversed(size))
+    return len(shape) >= len(size) and all(n in (1, m) for m, n in pairs)
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:

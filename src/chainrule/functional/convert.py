@@ -65,8 +65,10 @@ def is_contiguous(self: Tensor, memory_format: MemoryFormat = contiguous_format)
     """Whether the elements lie in memory in order, without gaps."""
     a = self._a
     if memory_format in (channels_last, channels_last_3d):
-        return bool(a.ndim == (4 if memory_format is channels_last else 5) and np.moveaxis(a, 1,
-            -1).flags.c_contiguous)
+        return bool(
+            a.ndim == (4 if memory_format is channels_last else 5)
+            and np.moveaxis(a, 1, -1).flags.c_contiguous
+        )
     return bool(a.flags.c_contiguous)
 
 
@@ -104,8 +106,11 @@ def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[DType | No
         raise TypeError(f"to() got an unexpected keyword argument '{next(iter(kwargs))}'")
     if rest and isinstance(rest[0], Tensor):
         other = rest.pop(0)
-    elif rest and not isinstance(rest[0], DType) and (rest[0] is None or isinstance(rest[0], (str, Device,
-        int))):
+    elif (
+        rest
+        and not isinstance(rest[0], DType)
+        and (rest[0] is None or isinstance(rest[0], (str, Device, int)))
+    ):
         device = rest.pop(0)
     if rest and dtype is None and not isinstance(rest[0], bool):
         dtype = rest.pop(0)
@@ -345,8 +350,10 @@ def promote_types(type1: DType, type2: DType) -> DType:
 def result_type(tensor1: Any, tensor2: Any) -> DType:
     """The dtype of an arithmetic result of two tensors or numbers."""
     return _result(
-        [(dtype_of(x._a), x._a.ndim) if isinstance(x, Tensor) else (scalar_dtype(x), None) for x in (tensor1,
-        tensor2)]
+        [
+            (dtype_of(x._a), x._a.ndim) if isinstance(x, Tensor) else (scalar_dtype(x), None)
+            for x in (tensor1, tensor2)
+        ]
     )
 
 

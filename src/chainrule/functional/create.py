@@ -17,8 +17,12 @@ ndarray = np.ndarray
 
 
 def tensor(
-    data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
-    pin_memory: bool = False
+    data: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A new leaf that holds a copy of `data`: numbers, nested sequences, arrays, tensors.
 
@@ -59,8 +63,11 @@ def to_array(data: Any, dtype: DType | None = None) -> Any:
     if array.dtype not in FROM_NUMPY:
         _explain(data)
         return _from_nested(data, target)
-    if array.dtype == np.uint64 and not isinstance(leaf,
-        np.generic) and (target is None or target.np != np.uint64):
+    if (
+        array.dtype == np.uint64
+        and not isinstance(leaf, np.generic)
+        and (target is None or target.np != np.uint64)
+    ):
         raise ValueError("Overflow when unpacking long long")
     if target is not None:
         return _converted(array, target)
@@ -173,15 +180,22 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
         require_cpu(device)
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)  # type: ignore[no-any-return]
-    if isinstance(data,
-        ndarray) and data.dtype in FROM_NUMPY and (dtype is None or as_dtype(dtype).np == data.dtype):
+    if (
+        isinstance(data, ndarray)
+        and data.dtype in FROM_NUMPY
+        and (dtype is None or as_dtype(dtype).np == data.dtype)
+    ):
         return from_numpy(data)
     return tensor(data, dtype=dtype)
 
 
 def asarray(
-    obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None,
-    requires_grad: bool = False
+    obj: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A tensor, array, DLPack capsule, buffer or sequence as a tensor; copy=True copies, False never does."""
     require_cpu(device)
@@ -289,8 +303,9 @@ def to_dlpack(tensor: Tensor) -> Any:
     return _dlpack(tensor)
 
 
-def _dlpack(self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
-    copy: Any = None) -> Any:
+def _dlpack(
+    self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
+) -> Any:
     """The memory as a DLPack capsule."""
     if self._node is not None:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")

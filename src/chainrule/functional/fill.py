@@ -137,8 +137,9 @@ def _like(name: str, make: Callable[..., Array]) -> Callable[..., Tensor]:
         a = input._a
         if not options:
             return Tensor._wrap(make(a.shape, a.dtype))
-        return finish(make(a.shape, a.dtype if options.get("dtype") is None else dtype_for(options)),
-            **options)
+        return finish(
+            make(a.shape, a.dtype if options.get("dtype") is None else dtype_for(options)), **options
+        )
 
     create.__name__ = create.__qualname__ = name + "_like"
     create.__doc__ = f"{name}() with the shape and dtype of `input`."
@@ -158,8 +159,9 @@ def full_like(input: Tensor, fill_value: Any, **options: Any) -> Tensor:
 def _new(name: str, make: Callable[..., Array]) -> Callable[..., Tensor]:
     def create(self: Tensor, *size: Any, **options: Any) -> Tensor:
         shape = sized("new_" + name, size, options)
-        return finish(make(shape, self._a.dtype if options.get("dtype") is None else dtype_for(options)),
-            **options)
+        return finish(
+            make(shape, self._a.dtype if options.get("dtype") is None else dtype_for(options)), **options
+        )
 
     create.__name__ = create.__qualname__ = "new_" + name
     create.__doc__ = f"{name}() with this tensor's dtype."
@@ -176,8 +178,9 @@ def new_full(self: Tensor, size: Any, fill_value: Any, **options: Any) -> Tensor
     return finish(_filled(sized("new_full", (size,), {}), value, dtype), **options)
 
 
-def new_tensor(self: Tensor, data: Any, *, dtype: DType | None = None, device: Any = None,
-    requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """tensor(data) with this tensor's dtype."""
     return tensor(data, dtype=dtype or dtype_of(self._a), device=device, requires_grad=requires_grad)
 

@@ -138,8 +138,9 @@ def randint_like(input: Tensor, *bounds: Any, generator: Any = None, **options: 
     given = [*bounds, *(options.pop(k) for k in ("low", "high") if k in options)]
     low, high = given if len(given) == 2 else (0, *given)
     dtype = input._a.dtype if options.get("dtype") is None else dtype_for(options)
-    return finish(rng.randint(_source(generator), _bound(low), _bound(high), input._a.shape, dtype),
-        **options)
+    return finish(
+        rng.randint(_source(generator), _bound(low), _bound(high), input._a.shape, dtype), **options
+    )
 
 
 def randperm(n: int, *, generator: Any = None, **options: Any) -> Tensor:
@@ -151,8 +152,15 @@ def randperm(n: int, *, generator: Any = None, **options: Any) -> Tensor:
 # ----- by distribution
 
 
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Tensor | None = None,
-    **options: Any) -> Tensor:
+def normal(
+    mean: Any,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    out: Tensor | None = None,
+    **options: Any,
+) -> Tensor:
     """Normal values with the given means and standard deviations (numbers with a size, or tensors)."""
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
         m = mean._a if isinstance(mean, Tensor) else mean
@@ -168,14 +176,18 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
             raise TypeError("normal(): numbers as mean and std need a size, as in normal(0.0, 1.0, (2, 3))")
         shape = sized("normal", (size,), {})
         return finish(
-            rng.normal(_source(generator), shape, dtype_for({**options, "out": out}), float(mean),
-            float(std)), out=out, **options
+            rng.normal(
+                _source(generator), shape, dtype_for({**options, "out": out}), float(mean), float(std)
+            ),
+            out=out,
+            **options,
         )
     return result if out is None else write(out, result)
 
 
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None,
-    out: Tensor | None = None) -> Tensor:
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Any = None, out: Tensor | None = None
+) -> Tensor:
     """1 with the probability that `input` (or p) gives, else 0."""
     a = input._array()
     if p is None and a.size and not bool(((a >= 0) & (a <= 1)).all()):
@@ -190,8 +202,12 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
 
 
 def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None,
-    out: Tensor | None = None
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Indices drawn with probabilities proportional to each row of `input`."""
     result = Tensor._wrap(rng.multinomial(_source(generator), input._array(), num_samples, replacement))

@@ -28,8 +28,9 @@ def arange(*bounds: Any, **options: Any) -> Tensor:
     >>> cr.arange(1, 2, 0.5)
     tensor([1.0000, 1.5000])
     """
-    given = list(bounds) + [options.pop(k) for k in ("start", "end",
-        "step") if k in options and len(bounds) < 3]
+    given = list(bounds) + [
+        options.pop(k) for k in ("start", "end", "step") if k in options and len(bounds) < 3
+    ]
     if "step" not in options and len(bounds) == 1 and len(given) == 2 and given[1] is None:
         given.pop()
     if not 1 <= len(given) <= 3:
@@ -88,8 +89,12 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, **options: An
     first, last = _ends("logspace", start, end)
     dtype = _space_dtype((first, last), options)
     exact = np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
-    exponents = _spaced(first, last, _step_count(steps),
-        exact if dtype.kind != "i" and dtype.kind != "u" else np.dtype(np.float64))
+    exponents = _spaced(
+        first,
+        last,
+        _step_count(steps),
+        exact if dtype.kind != "i" and dtype.kind != "u" else np.dtype(np.float64),
+    )
     return finish((float(base) ** exponents).astype(dtype), **options)
 
 
@@ -135,8 +140,9 @@ def _spaced(start: Any, end: Any, steps: int, dtype: Any) -> Array:
     first, last = work.type(start), work.type(end)
     step = (last - first) / work.type(steps - 1)
     index = np.arange(steps).astype(work)
-    values = np.where(np.arange(steps) < steps // 2, first + step * index,
-        last - step * (steps - 1 - index).astype(work))
+    values = np.where(
+        np.arange(steps) < steps // 2, first + step * index, last - step * (steps - 1 - index).astype(work)
+    )
     return values.astype(dtype)
 
 

@@ -201,7 +201,7 @@ def _triangle_indices(name: str, part: Any, row: int, col: int, offset: int, dty
         if n < 0:
             raise RuntimeError(f"{word} must be non-negative, got{n}")
     if dtype.np.kind != "i" and dtype.np.kind != "u":
-        raise RuntimeError(f'"{name}" not implemented for \'{dtype.name}\'')
+        raise RuntimeError(f"\"{name}\" not implemented for '{dtype.name}'")
     return Tensor._wrap(np.stack(np.nonzero(part(np.ones((row, col), bool), offset))).astype(dtype.np))
 
 
@@ -261,8 +261,9 @@ def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tenso
     rows, columns = shape[0], shape[1]
     last = rows if wrap and len(shape) == 2 else min(shape)
     at = [i for i in range(last) if i % (columns + 1) != columns] if wrap else list(range(last))
-    self[tuple([np.array(at)
-    if d == 0 else np.array(at) % (columns + 1) for d in range(len(shape))])] = fill_value
+    self[tuple([np.array(at) if d == 0 else np.array(at) % (columns + 1) for d in range(len(shape))])] = (
+        fill_value
+    )
     return self
 
 
@@ -300,8 +301,9 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     a = input._array()
     start = view.element_offset(a)
     source = (a.shape, tuple(s // a.itemsize for s in a.strides), start)
-    return bind(view.as_strided, (input, shape, steps, start if storage_offset is None else storage_offset,
-        source))  # type: ignore[no-any-return]
+    return bind(
+        view.as_strided, (input, shape, steps, start if storage_offset is None else storage_offset, source)
+    )  # type: ignore[no-any-return]
 
 
 # ----- writing a part, out of place

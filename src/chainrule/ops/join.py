@@ -62,4 +62,3 @@ split = structured(
     shape=lambda a, sizes, dim: [(*a.shape[:dim], n, *a.shape[dim + 1 :]) for n in sizes], tex="{0}",
     samples=lambda rng: [(rng.normal(size=(2, 5)), (2, 0, 3), 1)],
 )  # fmt: skip
-

@@ -150,7 +150,9 @@ class Op:
             self.complex_pulls = tuple(_pull(_conjugate(p), 0) for p in listed)
 
 
-_INFERRED = frozenset({"complex_pulls", "joint", "drops", "needs", "pulls", "reads", "reads_each", "reads_y", "sizes"})
+_INFERRED = frozenset(
+    {"complex_pulls", "joint", "drops", "needs", "pulls", "reads", "reads_each", "reads_y", "sizes"}
+)
 
 
 def _parameters(rule: Rule) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import parametrizations as parametrizations
 from . import parametrize as parametrize
 from . import rnn as rnn
 from .clip_grad import clip_grad_norm as clip_grad_norm
