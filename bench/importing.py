@@ -18,7 +18,13 @@ def measure(rounds: int) -> Table:
     times: dict[str, list[float]] = {n: [] for n in names}
     for _ in range(max(rounds, 5)):
         for name in names:
-            done = subprocess.run([sys.executable, "-c", CODE.format(name)], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", CODE.format(name)], capture_output=True, text=True, check=True
+            )
             times[name].append(float(done.stdout) * 1e3)
     figures = {n: Figure(statistics.median(t), t, 0.0) for n, t in times.items()}
-    return Table("import", "ms of a fresh process's import; chainrule includes NumPy's", [Row("import", 1, figures, None)])
+    return Table(
+        "import",
+        "ms of a fresh process's import; chainrule includes NumPy's",
+        [Row("import", 1, figures, None)],
+    )

@@ -44,7 +44,10 @@ def text(table: Table) -> str:
     for row in table.rows:
         cells = [row.name, str(row.threads)]
         cells += [f"{f.median:.1f} ({min(f.rounds):.1f}–{max(f.rounds):.1f})" for f in row.figures.values()]
-        cells += ["" if row.ratio is None else f"{row.ratio:.2f}×", "" if row.target is None else f"≥ {row.target}×"]
+        cells += [
+            "" if row.ratio is None else f"{row.ratio:.2f}×",
+            "" if row.target is None else f"≥ {row.target}×",
+        ]
         losses = [f.loss for f in row.figures.values()]
         agree = max(losses) - min(losses) <= 1e-4 * max(1e-3, abs(losses[0]))
         cells.append("equal" if agree else f"differ: {losses}")
@@ -57,10 +60,15 @@ def machine() -> str:
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        name = next((x.split(":")[1].strip() for x in info.read_text().splitlines() if x.startswith("model name")), name)
+        name = next(
+            (x.split(":")[1].strip() for x in info.read_text().splitlines() if x.startswith("model name")),
+            name,
+        )
     packages = [p for p in ("numpy", "torch") if available(p)]
     versions = ", ".join(f"{p} {version(p)}" for p in packages)
-    return f"{name}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}, {versions}"
+    return (
+        f"{name}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}, {versions}"
+    )
 
 
 def write(tables: dict[str, Table]) -> None:

@@ -84,8 +84,8 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: R.randint(G, 4097, 4098, 3, f16),
         RuntimeError,
-        "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, "
-        "but got from=4100 >= to=4098",
+        "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got from=4100 >= "
+        "to=4098",
     ),
     (
         lambda: R.random_(G, 3, np.int32, -(2**63)),
@@ -149,15 +149,15 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: R.exponential(G, 3, i64),
         RuntimeError,
-        "Exponential distribution is a continuous probability distribution. "
-        "dtype must be a floating point but you specified Long",
+        "Exponential distribution is a continuous probability distribution. dtype must be a floating point "
+        "but you specified Long",
     ),
     (lambda: R.cauchy(G, 3, f32, 0, 0), RuntimeError, "cauchy_ expects sigma > 0.0, but found sigma=0"),
     (
         lambda: R.cauchy(G, 3, i64),
         RuntimeError,
-        "Cauchy distribution is a continuous probability distribution. "
-        "dtype must be a floating point but you specified long int",
+        "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but "
+        "you specified long int",
     ),
     (lambda: R.log_normal(G, 3, f32, 0, 0), RuntimeError, "log_normal_ expects std > 0.0, but found std=0"),
     (lambda: R.log_normal(G, 3, i64), NotImplementedError, "\"log_normal_cpu\" not implemented for 'Long'"),

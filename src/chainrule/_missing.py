@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.machinery import PathFinder
 from opcode import opmap
 from types import FrameType, ModuleType
@@ -13,10 +13,10 @@ from typing import Any
 _IMPORT_FROM = opmap["IMPORT_FROM"]
 
 
-def module_getattr(module_name: str) -> Callable[[str], Any]:
+def module_getattr(module_name: str, elsewhere: Mapping[str, str] | None = None) -> Callable[[str], Any]:
     """Return a PEP 562 ``__getattr__`` for the module of that name.
 
-    It imports a submodule on first use, as ``torch.optim.lr_scheduler`` works after ``import torch`` alone,
+    It fetches the names of ``elsewhere`` from the modules given there (relative to this package), imports a submodule on first use, as ``torch.optim.lr_scheduler`` works after ``import torch`` alone,
     and otherwise raises AttributeError (ImportError for ``from module import name``) that names what was
     asked for and the nearest names the module has.
 
@@ -29,6 +29,10 @@ def module_getattr(module_name: str) -> Callable[[str], Any]:
     def __getattr__(name: str) -> Any:
         if name.startswith("__"):  # Python's own probes (hasattr, copy, inspect) want the ordinary answer
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
+        if elsewhere is not None and name in elsewhere:
+            value = getattr(importlib.import_module(elsewhere[name], module_name), name)
+            setattr(sys.modules[module_name], name, value)
+            return value
         submodule = None if name.startswith("_") else _submodule(module_name, name)
         if submodule is None:
             raise missing_name(module_name, name, sys._getframe(1))

@@ -66,7 +66,7 @@ class Generator:
         self._next_float: float | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """The engine itself is made on first use: numpy.random takes longer to import than most of this package."""
+        """The engine itself, on first use: numpy.random takes longer to import than most of this package."""
         if name not in ("_bits", "_legacy"):
             raise AttributeError(f"'Generator' object has no attribute {name!r}")
         self._bits = np.random.MT19937(0)

@@ -260,7 +260,7 @@ def _edges(data: Array, edgeitems: int) -> Array:
         np.r_[:edgeitems, size - edgeitems : size] if size > 2 * edgeitems else np.arange(size)
         for size in data.shape
     ]
-    return data[np.ix_(*kept)]  # type: ignore[no-any-return]
+    return data[np.ix_(*kept)]
 
 
 class _Element(NamedTuple):

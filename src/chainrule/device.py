@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_KNOWN = {
-    "cpu",
-    "cuda",
-    "mps",
-    "xpu",
-    "meta",
-    "hpu",
-    "xla",
-    "privateuseone",
-    "mkldnn",
-    "ipu",
-    "vulkan",
-    "mtia",
-}
+_KNOWN = frozenset("cpu cuda mps xpu meta hpu xla privateuseone mkldnn ipu vulkan mtia".split())
 
 
 class device:
@@ -29,6 +16,9 @@ class device:
 
     __slots__ = ("index", "type")
 
+    type: str
+    index: int | None
+
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
         if isinstance(type, device):
             self.type, self.index = type.type, type.index
@@ -39,8 +29,9 @@ class device:
         name, _, number = str(type).partition(":")
         if name not in _KNOWN:
             raise RuntimeError(
-                f"Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, "
-                f"vulkan, mps, meta, hpu, mtia, privateuseone device type at start of device string: {name}"
+                "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, "
+                "xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at start of device "
+                f"string: {name}"
             )
         if number and not number.isdigit():
             raise RuntimeError(f"Invalid device string: '{type}'")

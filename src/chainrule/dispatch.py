@@ -1,7 +1,7 @@
 """From an operation's record to an eager call on tensors: promotion, the array computation, the tape.
 
-`bind` is the general path. Elementwise operations on tensors of one dtype take a shorter one, made per record by
-`unary`, `binary` and `scalar_right`: the same steps with nothing left to decide.
+`bind` is the general path. Elementwise operations on tensors of one dtype take a shorter one, made per record
+by `unary`, `binary` and `scalar_right`: the same steps with nothing left to decide.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from .autograd.tape import Node, Output, clock, mode, tick
-from .errors import ShapeError
 from .ops import movement
 from .ops.record import Op, Spec
 from .tensor import Tensor, new_tensor
@@ -82,7 +81,7 @@ def constant(value: Any, dtype: Any) -> Any:
 
 
 def bind(op: Op, args: tuple[Any, ...]) -> Any:
-    """Apply `op` to tensors (and attributes): compute on the arrays, record on the tape if a gradient is wanted."""
+    """Apply `op` to tensors and attributes: compute on the arrays, record if a gradient is wanted."""
     if op.promote:
         args = _promoted(op, args)
     n = op.nargs
@@ -163,7 +162,7 @@ def _several(op: Op, out: Any, node: Node | None) -> list[Tensor]:
 
 
 def link_view(op: Op, source: Tensor, result: Tensor, args: tuple[Any, ...]) -> None:
-    """Make `result` a view of `source`'s root if NumPy really shared the memory (a reshape may have copied)."""
+    """Make `result` a view of `source`'s root if NumPy shared the memory (a reshape may have copied)."""
     out, a = result._a, source._a
     if type(out) is not ndarray or out.base is None:
         return
@@ -187,8 +186,6 @@ def join_views(op: Op, source: Tensor, result: Tensor, attrs: tuple[Any, ...]) -
 
 def worded(op: Op, args: tuple[Any, ...], error: Exception) -> Exception:
     """The type rule's own words for what NumPy refused; NumPy's words if the rule finds nothing wrong."""
-    if isinstance(error, ShapeError):
-        return error
     try:
         op.shape(*_specs(op, args))
         if op.refuses:
@@ -253,7 +250,7 @@ def cast(x: Tensor, dtype: DType) -> Tensor:
     """`x` in another dtype; the gradient is cast back."""
     if x._a.dtype == dtype.np:
         return x
-    return bind(movement.to, (x, dtype))  # type: ignore[no-any-return]
+    return bind(movement.to, (x, dtype))
 
 
 # ----- the short paths: one function per elementwise record
@@ -267,7 +264,7 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
     def call(x: Tensor) -> Tensor:
         a = x._a
         if picky and (kind := a.dtype) is not _F32 and kind is not _F64:
-            return bind(op, (x,))  # type: ignore[no-any-return]
+            return bind(op, (x,))
         try:
             out = f(a)
         except (ValueError, TypeError) as error:
@@ -296,7 +293,7 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
 
 
 def direct(op: Op) -> Callable[..., Tensor]:
-    """The eager function of a structured record with one tensor and one result, which is no view: (x, *attributes)."""
+    """The eager function (x, *attributes) of a structured record: one tensor, one result, no view."""
     f, keep = op.forward, op.differentiable
 
     def call(x: Tensor, *attrs: Any) -> Tensor:
@@ -334,7 +331,7 @@ def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
             b = y._a
             m = y._node
             if b.dtype is not kind or (picky and kind is not _F32 and kind is not _F64):
-                return bind(op, (x, y))  # type: ignore[no-any-return]
+                return bind(op, (x, y))
         else:
             m = None
             t = type(y)
@@ -394,7 +391,7 @@ def reverse(op: Op) -> Callable[[Tensor, Any], Tensor]:
             y = y.item()
         elif not isinstance(y, (int, float, complex, Tensor)):
             return NotImplemented
-        return bind(op, (y, x))  # type: ignore[no-any-return]
+        return bind(op, (y, x))
 
     return call
 

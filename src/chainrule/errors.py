@@ -38,7 +38,3 @@ def message(happened: str, *, came: str = "", expected: str = "", fix: str = "")
     if fix:
         lines.append(f"  fix:      {fix}")
     return "\n".join(lines)
-
-
-class ShapeError(RuntimeError):
-    """Sizes that do not fit; a RuntimeError, as PyTorch raises."""

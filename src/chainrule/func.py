@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ._missing import module_getattr
 from .autograd import functional
 from .autograd.engine import grad as _grad
 from .autograd.mode import set_grad
@@ -61,9 +62,9 @@ def grad_and_value(
             y, aux = result if has_aux else (result, None)
             if not isinstance(y, Tensor) or y._a.ndim:
                 raise RuntimeError(
-                    f"grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got "
-                    f"{f'tensor with {y.ndim} dims' if isinstance(y, Tensor) else type(y)}. Maybe you wanted to use "
-                    "the vjp or jacrev APIs instead?"
+                    "grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got "
+                    f"{f'tensor with {y.ndim} dims' if isinstance(y, Tensor) else type(y)}. Maybe you wanted "
+                    "to use the vjp or jacrev APIs instead?"
                 )
             outer = any(t._node is not None for t in old) or _nested(y, fresh)
             found = _grad(y, fresh, create_graph=True, allow_unused=True, materialize_grads=True)
@@ -118,8 +119,15 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     outs = _leaves(y)
 
     def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
-        found = _grad(outs, fresh, tuple(_leaves(cotangents)), retain_graph=True, create_graph=bool(create_graph),
-                      allow_unused=True, materialize_grads=True)  # fmt: skip
+        found = _grad(
+            outs,
+            fresh,
+            tuple(_leaves(cotangents)),
+            retain_graph=True,
+            create_graph=bool(create_graph),
+            allow_unused=True,
+            materialize_grads=True,
+        )
         return _rebuilt(primals, iter(found))
 
     shown = _rebuilt(y, iter([t.detach() for t in outs])) if not any(t._node for t in old) else y
@@ -175,7 +183,8 @@ def vmap(
         sizes = {t._a.shape[d] for a, d in zip(args, dims) if d is not None for t in _leaves(a)}
         if len(sizes) != 1:
             raise ValueError(
-                f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(sizes)}"
+                "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
+                f"{sorted(sizes)}"
             )
         rows = []
         for i in range(sizes.pop()):
@@ -215,3 +224,6 @@ def functional_call(
     finally:
         for owner, table, leaf, value in reversed(old):
             getattr(owner, table)[leaf] = value
+
+if not TYPE_CHECKING:
+    __getattr__ = module_getattr(__name__)

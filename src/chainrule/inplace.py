@@ -1,8 +1,8 @@
 """In-place changes: written into the tensor's own memory, recorded as if out of place, seen by every view.
 
-NOTE [In place] `x.mul_(y)` records `x_new = mul(x_old, y)`, writes x_new's values into x's memory and gives x the new
-node. If x is a view, its root gets a node that scatters the new part into the old whole, and every living view of the
-root is derived from it anew.
+NOTE [In place] `x.mul_(y)` records `x_new = mul(x_old, y)`, writes x_new's values into x's memory and gives x the
+new node. If x is a view, its root gets a node that scatters the new part into the old whole, and every living view
+of the root is derived from it anew.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _leaf(what: str, x: Tensor) -> str:
 
 
 def assign(x: Tensor, r: Tensor, spot: Any) -> Tensor:
-    """Write the recorded result `r` into x's memory and give x its place on the tape (see NOTE [In place])."""
+    """Write the recorded result `r` into x's memory and give x its place on the tape: NOTE [In place]."""
     a = x._array()
     out = r._a
     kind = FROM_NUMPY[out.dtype].category
@@ -108,8 +108,8 @@ def _require_own_memory(a: Any) -> None:
         a.size and 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape))
     ):
         raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-            "Please clone() the tensor before performing the operation."
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the tensor before performing the operation."
         )
 
 
@@ -139,7 +139,7 @@ def rebase(x: Tensor, r: Tensor) -> None:
 
 
 def _detached_at(x: Tensor) -> Any:
-    """The step of x's chain that made the detached tensor it is a view of: autograd follows it no further up."""
+    """The step of x's chain that made the detached tensor it is a view of; autograd stops there."""
     return next((step for step in reversed(x._chain) if step[0] is detach), None)
 
 
@@ -172,7 +172,7 @@ def old_value(x: Tensor, copy: bool) -> Tensor:
 
 
 def inplace(op: Op, function: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
-    """`x.op_(…)` for a record whose first argument is x (through `function`, if the call needs more than a bind)."""
+    """`x.op_(…)` for a record whose first argument is x (through `function` if bind is not enough)."""
 
     def method(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         require_writable(x)
@@ -200,7 +200,7 @@ def _quick(
             else:
                 fits = type(y) is float or type(y) is int
                 b = constant(y, kind) if fits and not weak else y
-            if fits and kind.kind == "f" and a.flags.writeable:
+            if fits and kind.kind == "f" and a.flags.writeable and 0 not in a.strides:
                 try:
                     change(a, b)
                 except ValueError:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ._missing import module_getattr
 from .functional.contraction import linalg_cross as cross
 from .functional.decompositions import (
     cholesky_ex as cholesky_ex,
@@ -128,3 +131,6 @@ __all__ = [
     "solve_ex",
     "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = module_getattr(__name__)

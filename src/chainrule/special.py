@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ._missing import module_getattr
 from .functional.api import binary_function, unary_function
 from .functional.elementwise import (
     digamma,
@@ -139,3 +140,6 @@ __all__ = [
     "zeta",
 ]
 __all__ += ["log_softmax", "logsumexp", "softmax"]
+
+if not TYPE_CHECKING:
+    __getattr__ = module_getattr(__name__)

@@ -1,9 +1,9 @@
 """Tensor: a thin object on a NumPy array and its place on the tape.
 
-NOTE [Storage] `_a` is the array, or, for a fresh 0-dim result, the NumPy scalar that NumPy returned (ten times
-quicker to compute with). `_array()` turns it into an array for whoever shares or writes its memory.
-NOTE [Views] A view knows its root `_base` and the operations `_chain` that lead from the root to it; the root keeps
-weak references to its views, so that an in-place change can give each its new place on the tape.
+NOTE [Storage] `_a` is the array, or, for a fresh 0-dim result, the scalar that NumPy returned (ten times quicker
+to compute with). `_array()` turns it into an array for whoever shares or writes its memory.
+NOTE [Views] A view knows its root `_base` and the operations `_chain` that lead from the root to it; the root
+keeps weak references to its views, so that an in-place change can give each its new place on the tape.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ class Tensor(_Base):
             if value:
                 return
             raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
-                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
         if not value:
             self._node = None
@@ -165,9 +165,8 @@ class Tensor(_Base):
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(
-                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-                )
+                kind = type(value).__name__
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {kind}")
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._a.dtype != self._a.dtype:
@@ -191,15 +190,10 @@ class Tensor(_Base):
         self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False,
         inputs: Any = None,
     ) -> None:  # fmt: skip
-        """Add ∂self/∂leaf to the `.grad` of every leaf; a non-scalar needs `gradient`, the cotangent v of vᵀJ."""
+        """Add ∂self/∂leaf to every leaf's `.grad`; a non-scalar needs `gradient`, the cotangent v of vᵀJ."""
         node = self._node
-        if (
-            gradient is None
-            and inputs is None
-            and not create_graph
-            and node is not None
-            and self._a.size == 1
-        ):
+        plain = gradient is None and inputs is None and not create_graph
+        if plain and node is not None and self._a.size == 1:
             engine.run_one(node, engine.one_like(self._a), bool(retain_graph))
         else:
             engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
@@ -339,11 +333,11 @@ class Tensor(_Base):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment."
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at "
+                "the moment."
             )
         if id(self) in memo:
-            return memo[id(self)]  # type: ignore[no-any-return]
+            return memo[id(self)]
         copy = type(self)._wrap(self._array().copy(order="K"), self._node is not None)
         memo[id(self)] = copy
         if self._grad is not None:
@@ -353,7 +347,7 @@ class Tensor(_Base):
     def __reduce__(self) -> Any:
         if not self.is_leaf:
             raise RuntimeError(
-                "Pickling a tensor that was computed from others would drop its history: pickle tensor.detach()."
+                "pickling a tensor that was computed from others would drop its history: pickle x.detach()"
             )
         return _rebuild, (type(self), self._array(), self.dtype.name, self._node is not None)
 
@@ -368,8 +362,8 @@ def _non_leaf(t: Tensor) -> str:
     node = t.grad_fn
     spot = source_line(node.where if node is not None else None)
     return message(
-        "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
-        "populated during autograd.backward().",
+        "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+        "won't be populated during autograd.backward().",
         came=f"the result of {node.name() if node is not None else 'an operation'}, made at {spot}",
         expected="a leaf: a tensor made by the user with requires_grad=True",
         fix="call .retain_grad() on it before backward(), or read .grad of the leaf it was computed from",

@@ -8,7 +8,6 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from .errors import ShapeError
 
 Shape = tuple[int, ...]
 
@@ -222,7 +221,7 @@ def result_type(operands: Iterable[tuple[DType, int | None]]) -> DType:
 def broadcast_shapes(*shapes: Sequence[int]) -> Shape:
     """The shape that all `shapes` broadcast to.
 
-    Raises ShapeError that names the two sizes and the dimension that differ.
+    Raises RuntimeError that names the two sizes and the dimension that differ.
 
     >>> broadcast_shapes((3, 1), (4,))
     (3, 4)
@@ -234,7 +233,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> Shape:
             if size == 1 or size == out[i]:
                 continue
             if out[i] != 1:
-                raise ShapeError(
+                raise RuntimeError(
                     f"The size of tensor a ({out[i]}) must match the size of tensor b ({size}) "
                     f"at non-singleton dimension {i}"
                 )

@@ -5,8 +5,7 @@ The names are loaded on first use: Tensor needs the tape of this package, and mo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._missing import module_getattr
 
@@ -29,19 +28,12 @@ if TYPE_CHECKING:
     from .variable import Variable as Variable
 else:
     _HOMES = {
-        "backward": "engine", "grad": "engine", "Function": "function", "Variable": "variable",
-        "detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly", "is_anomaly_enabled": "anomaly",
-        "gradcheck": "check", "gradgradcheck": "check", "no_grad": "mode", "enable_grad": "mode",
-        "set_grad_enabled": "mode", "inference_mode": "mode",
+        "backward": ".engine", "grad": ".engine", "Function": ".function", "Variable": ".variable",
+        "detect_anomaly": ".anomaly", "set_detect_anomaly": ".anomaly", "is_anomaly_enabled": ".anomaly",
+        "gradcheck": ".check", "gradgradcheck": ".check", "no_grad": ".mode", "enable_grad": ".mode",
+        "set_grad_enabled": ".mode", "inference_mode": ".mode",
     }  # fmt: skip
-    _missing = module_getattr(__name__)
-
-    def __getattr__(name: str) -> Any:
-        home = _HOMES.get(name)
-        if home is None:
-            return _missing(name)
-        value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
-        return value
+    __getattr__ = module_getattr(__name__, _HOMES)
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *_HOMES})

@@ -59,7 +59,10 @@ def _check(func: Callable[..., Any], inputs: Any, eps: float, atol: float, rtol:
         for i, x in enumerate(wanted):
             exact = _analytical(func, inputs, j, x)
             if np.abs(exact - _analytical(func, inputs, j, x)).max(initial=0) > nondet:
-                raise GradcheckError(f"Backward is not reentrant: output {j}, input {i} gave two different gradients")
+                raise GradcheckError(
+                    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
+                    f"gives different values: output {j}, input {i}. The tolerance for nondeterminism was {nondet}."
+                )
             numeric = _numerical(func, inputs, j, x, eps)
             if not np.allclose(exact, numeric, rtol=rtol, atol=atol, equal_nan=True):
                 raise GradcheckError(
@@ -77,39 +80,49 @@ def _outputs(func: Callable[..., Any], inputs: Any) -> list[Tensor]:
     return [t for t in listed if isinstance(t, Tensor) and t._a.dtype.kind in "fcV"]
 
 
+def _reals(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The entries in one row; a complex one as its real and its imaginary part."""
+    flat = np.ascontiguousarray(a).reshape(-1)
+    return flat.view(flat.real.dtype)
+
+
+def _directions(a: np.ndarray[Any, Any]) -> tuple[complex, ...]:
+    return (1, 1j) if a.dtype.kind == "c" else (1,)
+
+
 def _analytical(func: Callable[..., Any], inputs: Any, j: int, x: Tensor) -> np.ndarray[Any, Any]:
-    """Rows of xᵢ, columns of yⱼ, as PyTorch prints them."""
+    """Rows of xᵢ, columns of yⱼ, as PyTorch prints them; of their real and imaginary parts if they are complex."""
     y = _outputs(func, inputs)[j]
-    jacobian = np.zeros((x._a.size, y._a.size), np.result_type(x._a, y._a))
+    jacobian = np.zeros((_reals(x._a).size, _reals(y._a).size), _reals(x._a).dtype)
     if y._node is None:
         return jacobian
-    for k in range(y._a.size):
+    directions = _directions(y._a)
+    for column in range(jacobian.shape[1]):
+        k, part = divmod(column, len(directions))
         v = np.zeros(y._a.shape, y._a.dtype)
-        v.flat[k] = 1
+        v.flat[k] = directions[part]
         (g,) = grad(y, x, Tensor._wrap(v), retain_graph=True, allow_unused=True)
         if g is not None:
             if g._a.shape != x._a.shape:
                 raise GradcheckError(f"grad has shape {tuple(g._a.shape)}, its input {tuple(x._a.shape)}")
-            jacobian[:, k] = np.conj(g._a).reshape(-1) if g._a.dtype.kind == "c" else g._a.reshape(-1)
+            jacobian[:, column] = _reals(g._a)
     return jacobian
 
 
 def _numerical(func: Callable[..., Any], inputs: Any, j: int, x: Tensor, eps: float) -> np.ndarray[Any, Any]:
     a = x._array()
-    y = _outputs(func, inputs)[j]
-    jacobian = np.zeros((a.size, y._a.size), np.result_type(a, y._a))
-    flat = a.reshape(-1) if a.flags.c_contiguous else None
+    rows = []
     for k in range(a.size):
-        at: Any = k if flat is not None else np.unravel_index(k, a.shape)
-        target = flat if flat is not None else a
-        old = target[at]
-        target[at] = old + eps
-        high = np.array(_outputs(func, inputs)[j]._a)
-        target[at] = old - eps
-        low = np.array(_outputs(func, inputs)[j]._a)
-        target[at] = old
-        jacobian[k] = ((high - low) / (2 * eps)).reshape(-1)
-    return jacobian
+        at = np.unravel_index(k, a.shape)
+        old = a[at]
+        for direction in _directions(a):
+            a[at] = old + eps * direction
+            high = _reals(_outputs(func, inputs)[j]._a).copy()
+            a[at] = old - eps * direction
+            low = _reals(_outputs(func, inputs)[j]._a).copy()
+            a[at] = old
+            rows.append((high - low) / (2 * eps))
+    return np.array(rows).reshape(len(rows), -1)
 
 
 def _check_zero(y: Tensor, wanted: list[Tensor]) -> None:

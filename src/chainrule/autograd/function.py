@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from ..dispatch import where
+from ..dispatch import cast, where
 from ..errors import message, source_line
 from ..inplace import rebase, require_writable, touch
+from ..ops.record import Spec
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY
 from .mode import set_grad
@@ -201,10 +202,10 @@ def _make_node(cls: type[Function], ctx: Context, args: Any, outs: list[Any], or
                 saved[i] = t._array()
     ctx._saved = ()
     count = len(args)
-    sizes = [args[i]._a.shape for i in positions]
+    specs = [Spec(args[i]._a.shape, args[i].dtype) for i in positions]
 
     def rule(g: Any, y: Any, *_: Any) -> list[Any]:
-        return _call_backward(cls, ctx, g, count, positions, sizes)
+        return _call_backward(cls, ctx, g, count, positions, specs)
 
     shapes = [
         (o._a.shape, o._a.dtype) if isinstance(o, Tensor) and ctx._materialize and _floating(o) else None for o in outs
@@ -238,7 +239,7 @@ def _attach(node: FunctionNode, ctx: Context, outs: list[Any], dirty: set[int]) 
 
 
 def _call_backward(
-    cls: type[Function], ctx: Context, g: Any, count: int, positions: list[int], sizes: list[Any]
+    cls: type[Function], ctx: Context, g: Any, count: int, positions: list[int], specs: list[Spec]
 ) -> list[Any]:
     """The user's backward on tensors; its results in the order of the tensor arguments, plain arrays for first order."""
     gs = g if isinstance(g, list) else [g]
@@ -256,21 +257,20 @@ def _call_backward(
         )
     for i, r in enumerate(results):
         if r is not None and not isinstance(r, Tensor):
-            raise TypeError(f"expected Variable or None (got {type(r).__name__}) as gradient {i} of {cls.__name__}")
-    picked = [results[i] for i in positions]
-    for i, r, size in zip(positions, picked, sizes):
-        if r is not None and r._a.shape != size and not _sums_to(r._a.shape, size):
-            raise RuntimeError(
-                f"Function {cls.__name__}Backward returned an invalid gradient at index {i} - got {list(r._a.shape)} "
-                f"but expected shape compatible with {list(size)}"
-            )
+            raise RuntimeError(f"expected Variable or None (got {type(r).__name__}) as gradient {i} of {cls.__name__}")
+    picked = [results[i] if results[i] is None else _fitting(cls, results[i], i, s) for i, s in zip(positions, specs)]
     return picked if second else [None if r is None else r._a for r in picked]
 
 
-def _sums_to(shape: Any, size: Any) -> bool:
-    """Whether a gradient of `shape` can be summed to `size`: that is, `size` broadcasts to it."""
-    pairs = zip(reversed(shape), reversed(size))
-    return len(shape) >= len(size) and all(n in (1, m) for m, n in pairs)
+def _fitting(cls: type[Function], r: Tensor, i: int, expected: Spec) -> Tensor:
+    """A gradient of the input's dtype and of a shape that the input's shape broadcasts to."""
+    shape, size = r._a.shape, expected.shape
+    if len(shape) < len(size) or any(n not in (1, m) for m, n in zip(reversed(shape), reversed(size))):
+        raise RuntimeError(
+            f"Function {cls.__name__}Backward returned an invalid gradient at index {i} - got {list(shape)} "
+            f"but expected shape compatible with {list(size)}"
+        )
+    return cast(r, expected.dtype)
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -143,8 +143,6 @@ class inference_mode(_Context):
     def __enter__(self) -> None:
         super().__enter__()
         self.outer, mode.inference = mode.inference, self.enabled
-        if not self.enabled:
-            mode.grad = self.before
 
     def __exit__(self, *exc: object) -> None:
         super().__exit__()

@@ -169,13 +169,12 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         if count != channels:
             raise RuntimeError(
                 f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} "
-                "and channel "
-                f"size = {channels}."
+                f"and channel size = {channels}."
             )
     if input.dtype is not weight.dtype:
         raise RuntimeError(f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}")
     shape = (count, *(1,) * (input.ndim - 2)) if input.ndim > 1 else (1,) * input.ndim
-    return bind(ops.prelu, (input, weight.reshape(shape)))  # type: ignore[no-any-return]
+    return bind(ops.prelu, (input, weight.reshape(shape)))
 
 
 def rrelu(
@@ -214,19 +213,19 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if size % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {size}")
     first, second = (input.narrow(axis, start, size // 2) for start in (0, size // 2))
-    return first * bind(exponential.sigmoid, (second,))  # type: ignore[no-any-return]
+    return first * bind(exponential.sigmoid, (second,))
 
 
 def sigmoid(input: Tensor) -> Tensor:
     """y = 1/(1 + e⁻ˣ)."""
     tensor_argument("sigmoid", input)
-    return bind(exponential.sigmoid, (input,))  # type: ignore[no-any-return]
+    return bind(exponential.sigmoid, (input,))
 
 
 def tanh(input: Tensor) -> Tensor:
     """y = (eˣ - e⁻ˣ)/(eˣ + e⁻ˣ)."""
     tensor_argument("tanh", input)
-    return bind(trigonometric.tanh, (input,))  # type: ignore[no-any-return]
+    return bind(trigonometric.tanh, (input,))
 
 
 relu_: Callable[..., Tensor] = inplace(ops.relu)

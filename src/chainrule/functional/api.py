@@ -28,8 +28,7 @@ def write(out: Tensor, result: Tensor) -> Tensor:
     if out._node is not None or result._node is not None:
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of the "
-            "arguments "
-            "requires grad."
+            "arguments requires grad."
         )
     if out._a.shape != result._a.shape:
         out._a = result._array().astype(out._a.dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..dispatch import bind, cast
 from ..inplace import inplace
@@ -80,7 +80,7 @@ def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """
     tensor_argument("rsub", input)
     scaled = input if alpha == 1 and alpha is not True else _scaled("rsub", input, alpha, other)
-    return bind(ops.rsub, (scaled, other))  # type: ignore[no-any-return]
+    return bind(ops.rsub, (scaled, other))
 
 
 _DIVISIONS = {"floor": floor_divide, "trunc": binary_function(ops.trunc_divide, in_place=False)}
@@ -227,3 +227,7 @@ __all__ = [
     "remainder", "rsqrt", "rsub", "sqrt", "square", "sub", "subtract", "true_divide",
 ]  # fmt: skip
 __all__ += [name + "_" for name in _CHANGING]
+
+if TYPE_CHECKING:  # the names that the loop above makes
+
+    def __getattr__(name: str) -> Any: ...

@@ -6,7 +6,6 @@ from typing import Any
 
 from .._size import Size, size_of
 from ..dispatch import bind
-from ..errors import ShapeError
 from ..ops import movement as core
 from ..tensor import Tensor
 from ..types import broadcast_shapes as _broadcast
@@ -54,7 +53,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
         raise RuntimeError("Trying to create tensor with negative dimension: sizes must be non-negative")
     try:
         return size_of(_broadcast(*listed))
-    except ShapeError as error:
+    except RuntimeError as error:
         raise RuntimeError(
             f"Shape mismatch: objects cannot be broadcast to a single shape. {error}"
         ) from None
@@ -81,7 +80,7 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     tail = have[len(have) - len(shape) :]
     if len(shape) > len(have) or any(n not in (1, m) for n, m in zip(shape, tail)):
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
-    return bind(core.sum_to, (self, shape))  # type: ignore[no-any-return]
+    return bind(core.sum_to, (self, shape))
 
 
 def atleast_1d(*tensors: Any) -> Any:

@@ -54,7 +54,7 @@ def isclose(
         raise RuntimeError(f"rtol must be greater than or equal to zero, but got {rtol}")
     if atol < 0:
         raise RuntimeError(f"atol must be greater than or equal to zero, but got {atol}")
-    return bind(compare.isclose, (input, other, rtol, atol, equal_nan))  # type: ignore[no-any-return]
+    return bind(compare.isclose, (input, other, rtol, atol, equal_nan))
 
 
 def allclose(

@@ -29,7 +29,7 @@ def imag(input: Tensor) -> Tensor:
     tensor_argument("imag", input)
     if not is_complex(input):
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return bind(ops.imag, (input,))  # type: ignore[no-any-return]
+    return bind(ops.imag, (input,))
 
 
 def conj(input: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ def view_as_real(input: Tensor) -> Tensor:
     tensor_argument("view_as_real", input)
     if not is_complex(input):
         raise RuntimeError("view_as_real is only supported for complex tensors")
-    return bind(ops.view_as_real, (input,))  # type: ignore[no-any-return]
+    return bind(ops.view_as_real, (input,))
 
 
 def view_as_complex(input: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ def view_as_complex(input: Tensor) -> Tensor:
             "view_as_complex is only supported for half, float and double tensors, but got a tensor of "
             "scalar type: " + scalar_type(input.dtype)
         )
-    return bind(ops.view_as_complex, (input,))  # type: ignore[no-any-return]
+    return bind(ops.view_as_complex, (input,))
 
 
 def _set_real(self: Tensor, value: Any) -> None:

@@ -10,9 +10,8 @@ from ..dispatch import bind, cast
 from ..ops import product as ops
 from ..ops.movement import permute, reshape
 from ..tensor import Tensor
-from ..types import broadcast_shapes, dtype_of, promote_types, wrap_dim
+from ..types import broadcast_shapes, dtype_of, promote_types, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
-from .index import kind
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -41,9 +40,11 @@ def einsum(*args: Any) -> Tensor:
     for i, x in enumerate(operands, 1):
         tensor_argument("einsum", x, i, "operands")
         if x._a.dtype != operands[0]._a.dtype:
-            raise RuntimeError(f"expected scalar type {kind(operands[0])} but found {kind(x)}")
+            raise RuntimeError(
+                f"expected scalar type {scalar_type(operands[0].dtype)} but found {scalar_type(x.dtype)}"
+            )
     inputs, output = parse(equation, [x._a.shape for x in operands])
-    return bind(ops.einsum, (list(operands), inputs, output))  # type: ignore[no-any-return]
+    return bind(ops.einsum, (list(operands), inputs, output))
 
 
 def _from_sublists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
@@ -121,9 +122,8 @@ def _check_sizes(inputs: list[str], shapes: list[tuple[int, ...]]) -> dict[str, 
                 )
             if sizes.get(c, 1) != 1 and n not in (1, sizes[c]):
                 raise RuntimeError(
-                    f"einsum(): operands do not broadcast with remapped shapes [original->remapped]: "
-                    f"subscript {c} has "
-                    f"sizes {sizes[c]} and {n}"
+                    "einsum(): operands do not broadcast with remapped shapes [original->remapped]: "
+                    f"subscript {c} has sizes {sizes[c]} and {n}"
                 )
             sizes[c] = max(sizes.get(c, 1), n) if n else 0
     return sizes
@@ -187,11 +187,11 @@ def _contract(a: Tensor, b: Tensor, left: list[int], right: list[int]) -> Tensor
     inner = int(np.prod([a._a.shape[d] for d in left], dtype=np.int64))
     x = reshape(_permuted(a, free_a + left), (int(np.prod(rows, dtype=np.int64)), inner))
     y = reshape(_permuted(b, right + free_b), (inner, int(np.prod(columns, dtype=np.int64))))
-    return reshape(bind(ops.mm, (x, y)), rows + columns)  # type: ignore[no-any-return]
+    return reshape(bind(ops.mm, (x, y)), rows + columns)
 
 
 def _permuted(x: Tensor, dims: list[int]) -> Tensor:
-    return x if dims == sorted(dims) else permute(x, tuple(dims))  # type: ignore[no-any-return]
+    return x if dims == sorted(dims) else permute(x, tuple(dims))
 
 
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -225,7 +225,7 @@ def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     """The product of a chain of matrices, in the order with the fewest multiplications."""
-    from .linear_algebra import multi_dot
+    from .matrices import multi_dot
 
     chain = matrices[0] if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)) else matrices
     for m in chain:
@@ -266,7 +266,7 @@ def trace(input: Tensor) -> Tensor:
     tensor_argument("trace", input)
     if input._a.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._a.ndim}")
-    return input.diagonal().sum()  # type: ignore[no-any-return]
+    return input.diagonal().sum()
 
 
 __all__ = ["chain_matmul", "cross", "einsum", "inner", "kron", "tensordot", "trace"]

@@ -9,10 +9,9 @@ import numpy as np
 
 from .. import return_types
 from ..tensor import Tensor
-from ..types import FLOAT, FROM_NUMPY, INT, float32, wrap_dim
+from ..types import FLOAT, FROM_NUMPY, INT, float32, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
 from .extreme import real_only
-from .reduce import kind
 
 Arrays = tuple[Any, Any, Any]
 
@@ -110,7 +109,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     tensor_argument("bincount", input)
     a = input._array()
     if FROM_NUMPY[a.dtype].category != INT:
-        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{kind(input.dtype)}'")
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{scalar_type(input.dtype)}'")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
     if a.ndim != 1 or (a.size and a.min() < 0):
@@ -154,7 +153,7 @@ def histc(input: Tensor, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Te
     """
     tensor_argument("histc", input)
     if input.dtype.category != FLOAT:
-        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{kind(input.dtype)}'")
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{scalar_type(input.dtype)}'")
     bins = _positive(bins)
     a = input._array().reshape(-1)
     low, high = _range("torch.histc", a, float(min), float(max))
@@ -207,7 +206,7 @@ def histogram(
     """
     tensor_argument("histogram", input)
     if input.dtype.category != FLOAT:
-        raise NotImplementedError(f"\"histogramdd\" not implemented for '{kind(input.dtype)}'")
+        raise NotImplementedError(f"\"histogramdd\" not implemented for '{scalar_type(input.dtype)}'")
     a = input._array().reshape(-1)
     e = _edges(a, bins, range, 0, "torch.histogramdd")
     w = None if weight is None else weight._array().reshape(-1)

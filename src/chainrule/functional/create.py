@@ -150,8 +150,7 @@ def _check_nested(data: Any, shape: list[int], depth: int) -> None:
         if isinstance(data, (list, tuple)):
             raise TypeError(
                 f"'{type(data).__name__}' object cannot be interpreted as a number: expected a number at "
-                f"depth {depth}, as in "
-                "the elements before"
+                f"depth {depth}, as in the elements before"
             )
         if isinstance(data, str):
             raise ValueError(f"too many dimensions '{type(data).__name__}'")
@@ -179,7 +178,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     if device is not None:
         require_cpu(device)
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)  # type: ignore[no-any-return]
+        return data if dtype is None else data.to(dtype)
     if (
         isinstance(data, ndarray)
         and data.dtype in FROM_NUMPY
@@ -229,16 +228,14 @@ def from_numpy(ndarray: Any) -> Tensor:
     dtype_of(ndarray)
     if any(s < 0 for s in ndarray.strides):
         raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides "
-            "are not "
-            "currently supported. (You can probably work around this by making a copy of your array  with "
-            "array.copy().) "
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are "
+            "not currently supported. (You can probably work around this by making a copy of your array  "
+            "with array.copy().) "
         )
     if not ndarray.dtype.isnative:
         raise ValueError(
             "given numpy array has byte order different from the native byte order. Conversion between byte "
-            "orders is "
-            "currently not supported."
+            "orders is currently not supported."
         )
     return Tensor._wrap(np.asarray(ndarray))
 
@@ -259,8 +256,7 @@ def frombuffer(
     if count > 0 and offset + count * item > size:
         raise ValueError(
             f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be "
-            f"greater than actual "
-            f"buffer length ({size} bytes)"
+            f"greater than actual buffer length ({size} bytes)"
         )
     if count < 0 and (size - offset) % item:
         raise ValueError(

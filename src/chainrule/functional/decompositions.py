@@ -205,9 +205,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         )
     if A._a.dtype != B._a.dtype:
         raise RuntimeError(
-            f"torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
-            f"{dtype_of(A._a)} "
-            f"and other's dtype {dtype_of(B._a)}"
+            "torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
+            f"{dtype_of(A._a)} and other's dtype {dtype_of(B._a)}"
         )
     vector = B._a.ndim == A._a.ndim - 1
     b = reshape(B, (*B._a.shape, 1)) if vector else B

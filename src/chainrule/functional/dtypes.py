@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
@@ -159,3 +159,7 @@ __all__ = [
 for _key, _name in TYPE_NAMES.items():
     globals()[_name] = _TypedTensor(_name, (), {"dtype": DTYPES[_key]})
     __all__.append(_name)
+
+if TYPE_CHECKING:  # the names that the loop above makes
+
+    def __getattr__(name: str) -> Any: ...

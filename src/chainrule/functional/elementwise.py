@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import return_types
 from ..dispatch import bind
@@ -130,7 +130,7 @@ def polygamma(n: int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([1.6449])
     """
     if isinstance(n, Tensor):  # the method's order of arguments
-        n, input = input, n  # type: ignore[assignment]
+        n, input = input, n
     tensor_argument("polygamma", input, 2)
     if n < 0:
         raise RuntimeError(f"polygamma(n, x) does not support negative n, but got n = {n}")
@@ -225,3 +225,7 @@ __all__ = [
     "sinh", "tan", "tanh", "trunc", "xlogy",
 ]  # fmt: skip
 __all__ += [name + "_" for name in _CHANGING]
+
+if TYPE_CHECKING:  # the names that the loop above makes
+
+    def __getattr__(name: str) -> Any: ...

@@ -13,8 +13,8 @@ from ..ops import scatter as ops
 from ..ops.index import INDEX
 from ..ops.movement import reshape
 from ..tensor import Tensor
+from ..types import scalar_type
 from .api import tensor_argument
-from .index import kind
 
 
 def embedding(
@@ -39,16 +39,15 @@ def embedding(
     padding = _padding(padding_idx, weight)
     if max_norm is not None:
         _renormalise(weight, input._a, max_norm, norm_type)
-    return bind(ops.embedding, (weight, input, padding, bool(scale_grad_by_freq)))  # type: ignore[no-any-return]
+    return bind(ops.embedding, (weight, input, padding, bool(scale_grad_by_freq)))
 
 
 def _require_indices(name: str, input: Any) -> None:
     tensor_argument(name, input, 2, "indices")
     if input._a.dtype not in (np.int64, np.int32):
         raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
-            "Int; but got "
-            f"torch.{kind(input)}Tensor instead (while checking arguments for {name})"
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
+            f"but got torch.{scalar_type(input.dtype)}Tensor instead (while checking arguments for {name})"
         )
 
 
@@ -86,7 +85,7 @@ def torch_embedding(
 ) -> Tensor:
     """torch.embedding: the weight first; nn.functional.embedding is the public form."""
     _require_indices("embedding", indices)
-    return bind(ops.embedding, (weight, indices, padding_idx, bool(scale_grad_by_freq)))  # type: ignore[no-any-return]
+    return bind(ops.embedding, (weight, indices, padding_idx, bool(scale_grad_by_freq)))
 
 
 def embedding_bag(
@@ -123,9 +122,9 @@ def embedding_bag(
         rows = rows * reshape(sample, (flat.size, 1))
     total = bind(index_ops.unindex, (rows, Tensor._wrap(bags), (count, weight._a.shape[1]), (INDEX,)))
     if mode == "sum":
-        return total  # type: ignore[no-any-return]
+        return total
     sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(weight._a.dtype)
-    return total / Tensor._wrap(sizes[:, None])  # type: ignore[no-any-return]
+    return total / Tensor._wrap(sizes[:, None])
 
 
 def _check_weights(input: Tensor, weights: Tensor | None, mode: str, by_frequency: bool) -> None:
@@ -135,15 +134,13 @@ def _check_weights(input: Tensor, weights: Tensor | None, mode: str, by_frequenc
         return
     if weights._a.shape != input._a.shape:
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({list(weights._a.shape)}) is not None, then it must "
-            f"have the same "
-            f"shape as the input ({list(input._a.shape)})"
+            f"embedding_bag: If per_sample_weights ({list(weights._a.shape)}) is not None, then it must have "
+            f"the same shape as the input ({list(input._a.shape)})"
         )
     if mode != "sum":
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for "
-            "mode='sum' "
-            f"(got mode='{mode}'). Please open a feature request on GitHub."
+            f"mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
         )
 
 
@@ -154,8 +151,7 @@ def _bags(input: Tensor, offsets: Tensor | None, last: bool) -> tuple[Any, Any, 
         if offsets is not None:
             raise ValueError(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed "
-                "length sequences. "
-                f"However, found offsets of type {type(offsets)}"
+                f"length sequences. However, found offsets of type {type(offsets)}"
             )
         return ix.reshape(-1), np.repeat(np.arange(ix.shape[0]), ix.shape[1]), ix.shape[0]
     if ix.ndim != 1:
@@ -191,7 +187,7 @@ def _largest(rows: Tensor, bags: Any, count: int) -> Tensor:
         return Tensor._wrap(np.zeros((count, width), a.dtype))
     picked = bind(ops.gather, (rows, Tensor._wrap(np.maximum(best, 0)), 0))
     empty = Tensor._wrap(best < 0)
-    return bind(index_ops.masked_fill, (picked, empty, 0))  # type: ignore[no-any-return]
+    return bind(index_ops.masked_fill, (picked, empty, 0))
 
 
 __all__: list[str] = []

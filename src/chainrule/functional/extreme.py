@@ -9,16 +9,16 @@ from ..dispatch import direct
 from ..ops import extreme as ops
 from ..ops.record import Op
 from ..tensor import Tensor
-from ..types import BOOL, COMPLEX, FROM_NUMPY, wrap_dim
+from ..types import BOOL, COMPLEX, FROM_NUMPY, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
-from .reduce import dims_of, kind, numpy_names
+from .reduce import dims_of, numpy_names
 
 
 def real_only(kernel: str, x: Tensor, *, bools: bool = True) -> None:
     """Refuse complex (and, if asked, bool) tensors, which have no order, in PyTorch's words."""
     category = FROM_NUMPY[x._a.dtype].category
     if category == COMPLEX or (category == BOOL and not bools):
-        raise NotImplementedError(f"\"{kernel}\" not implemented for '{kind(x.dtype)}'")
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_type(x.dtype)}'")
 
 
 def _require_elements(name: str, x: Tensor) -> None:

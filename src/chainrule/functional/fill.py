@@ -212,9 +212,8 @@ def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
     order = tuple(physical_layout)
     if len(order) != len(size):
         raise RuntimeError(
-            f"Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) "
-            f"= {len(size)} is "
-            f"not equal to len(physical_layout) = {len(order)}"
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
+            f"{len(size)} is not equal to len(physical_layout) = {len(order)}"
         )
     order = tuple(wrap_dim(d, len(order)) for d in order)
     if sorted(order) != list(builtins.range(len(size))):
@@ -248,7 +247,7 @@ def _value(x: Tensor, value: Any) -> Tensor:
         raise RuntimeError(
             f"fill_ only supports 0-dimension value tensor but got tensor with {value._a.ndim} dimensions."
         )
-    return value.to(dtype_of(x._a))  # type: ignore[no-any-return]
+    return value.to(dtype_of(x._a))
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
@@ -271,7 +270,7 @@ def zero_(self: Tensor) -> Tensor:
 def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor of the same shape with every element `value`."""
     tensor_argument("fill", input)
-    return bind(fill_op, (input, _value(input, value)))  # type: ignore[no-any-return]
+    return bind(fill_op, (input, _value(input, value)))
 
 
 def zero(input: Tensor) -> Tensor:

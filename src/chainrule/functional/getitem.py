@@ -71,8 +71,7 @@ def _worded(error: IndexError, a: Any, key: Key) -> IndexError:
     if not a.ndim and any(type(k) is int for k in key):
         return IndexError(
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
-            "convert a "
-            "0-dim tensor to a number"
+            "convert a 0-dim tensor to a number"
         )
     if "too many indices" in text:
         return IndexError(f"too many indices for tensor of dimension {a.ndim}")
@@ -89,7 +88,7 @@ def getitem(self: Tensor, key: Any) -> Tensor:
         return view_at(self, basic, op)
     part = self if basic is None else view_at(self, basic, ops.part)
     advanced, ix = _joined(part, indices)
-    return bind(ops.index, (part, ix, advanced))  # type: ignore[no-any-return]
+    return bind(ops.index, (part, ix, advanced))
 
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:
@@ -109,10 +108,8 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
 
 def _set_basic(x: Tensor, key: Any, value: Any, tracked: bool) -> None:
     a = x._array()
-    if tracked:
-        part = view_at(x, key, ops.part)
-        v = _squeezed(as_value(x, value), part)
-        assign(part, expand(v, part._a.shape) if v._a.shape != part._a.shape else v, spot())
+    if tracked or 0 in a.strides:
+        _set_part(x, key, value)
         return
     v = (
         value._a
@@ -126,10 +123,16 @@ def _set_basic(x: Tensor, key: Any, value: Any, tracked: bool) -> None:
     except IndexError as error:
         raise _worded(error, a, key) from None
     except ValueError:
-        part = view_at(x, key, ops.part)
-        v = _squeezed(as_value(x, value), part)
-        part._a[...] = expand(v, part._a.shape)._a
+        _set_part(x, key, value)
+        return
     touch(x, spot())
+
+
+def _set_part(x: Tensor, key: Any, value: Any) -> None:
+    """Assign through a view of the part, as PyTorch does."""
+    part = view_at(x, key, ops.part)
+    v = _squeezed(as_value(x, value), part)
+    assign(part, expand(v, part._a.shape) if v._a.shape != part._a.shape else v, spot())
 
 
 def _squeezed(v: Tensor, part: Tensor) -> Tensor:
@@ -284,8 +287,7 @@ def _check_mask(mask: Tensor, x: Tensor, dim: int) -> None:
         if m != n:
             raise IndexError(
                 f"The shape of the mask {list(mask._a.shape)} at index {i} does not match the shape of the "
-                f"indexed tensor "
-                f"{list(x._a.shape)} at index {dim + i}"
+                f"indexed tensor {list(x._a.shape)} at index {dim + i}"
             )
 
 
@@ -321,6 +323,6 @@ def _joined(x: Tensor, indices: list[tuple[int, Tensor]]) -> tuple[Key, Tensor]:
     return tuple(key), stack([ix if ix._a.shape == shape else expand(ix, shape) for _, ix in placed], 0)
 
 
-Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
-Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
+Tensor.__getitem__ = getitem  # type: ignore[assignment, method-assign]
+Tensor.__setitem__ = setitem  # type: ignore[assignment, method-assign]
 __all__: list[str] = []

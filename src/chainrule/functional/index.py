@@ -11,28 +11,17 @@ from ..ops import index as ops
 from ..ops.index import INDEX
 from ..ops.movement import reshape
 from ..tensor import Tensor
-from ..types import FLOAT, FROM_NUMPY, dtype_of, wrap_dim
+from ..types import FLOAT, FROM_NUMPY, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
 from .getitem import ALL, Key, _joined, _plan, as_value, write_at
-
-_KIND = {"float32": "Float", "float64": "Double", "int64": "Long", "int32": "Int", "bool": "Bool",
-    "float16": "Half",
-         "bfloat16": "BFloat16", "complex64": "ComplexFloat", "complex128": "ComplexDouble", "uint8": "Byte",
-         "int8": "Char", "int16": "Short"}  # fmt: skip
-
-
-def kind(x: Tensor) -> str:
-    """The scalar type's name in PyTorch's messages: Float, Double, Long …"""
-    name = dtype_of(x._a).name
-    return _KIND.get(name, name)
 
 
 def same_dtype(name: str, x: Tensor, source: Tensor) -> None:
     """Refuse a source of another dtype."""
     if x._a.dtype != source._a.dtype:
         raise RuntimeError(
-            f"{name}(): self and source expected to have the same dtype, but got (self) {kind(x)} and "
-            f"(source) {kind(source)}"
+            f"{name}(): self and source expected to have the same dtype, but got (self) "
+            f"{scalar_type(x.dtype)} and (source) {scalar_type(source.dtype)}"
         )
 
 
@@ -42,7 +31,9 @@ def vector_index(name: str, index: Tensor) -> Tensor:
     if index._a.ndim > 1:
         raise IndexError(f"{name}(): Index is supposed to be a vector, but got dim: {index._a.ndim}")
     if index._a.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"{name}(): Expected dtype int32 or int64 for index, but got {kind(index)}")
+        raise RuntimeError(
+            f"{name}(): Expected dtype int32 or int64 for index, but got {scalar_type(index.dtype)}"
+        )
     return index if index._a.ndim else reshape(index, (1,))
 
 
@@ -90,8 +81,7 @@ def _source(name: str, x: Tensor, dim: int, ix: Tensor, source: Tensor) -> Tenso
             )
         raise RuntimeError(
             f"{name}(): source shape {list(source._a.shape)} does not match what self of shape "
-            f"{list(x._a.shape)} and "
-            f"{ix._a.size} indices along dim {dim} need: {list(expected)}"
+            f"{list(x._a.shape)} and {ix._a.size} indices along dim {dim} need: {list(expected)}"
         )
     ops.require_in_range(ix._a, shape[dim])
     return source
@@ -166,7 +156,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     tensor_argument("index_put", input)
     _same_put_dtype(input, values)
     key, ix = _positions(input, indices)
-    return bind(ops.index_put, (input, ix, values, key, bool(accumulate)))  # type: ignore[no-any-return]
+    return bind(ops.index_put, (input, ix, values, key, bool(accumulate)))
 
 
 def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
@@ -180,9 +170,8 @@ def _same_put_dtype(x: Tensor, values: Tensor) -> None:
     tensor_argument("index_put", values, 3, "values")
     if x._a.dtype != values._a.dtype:
         raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {kind(x)} for the destination "
-            f"and "
-            f"{kind(values)} for the source."
+            f"Index put requires the source and destination dtypes match, got {scalar_type(x.dtype)} for the "
+            f"destination and {scalar_type(values.dtype)} for the source."
         )
 
 
@@ -193,7 +182,7 @@ def _flat_index(name: str, input: Tensor, index: Tensor) -> Any:
     tensor_argument(name, input)
     tensor_argument(name, index, 2, "index")
     if index._a.dtype != np.int64:
-        raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {kind(index)}")
+        raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {scalar_type(index.dtype)}")
     n = input._a.size
     ix = index._a
     if ix.size and (ix.min() < -n or ix.max() >= n):
@@ -217,17 +206,18 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     tensor_argument("put", source, 3, "source")
     flat = _flat_index("put_", input, index)
     if source._a.dtype != input._a.dtype:
-        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = "
-                           f"{kind(input)} and source.dtype = {kind(source)}")  # fmt: skip
+        raise RuntimeError(
+            f"put_(): self and source expected to have the same dtype, but got self.dtype = "
+            f"{scalar_type(input.dtype)} and source.dtype = {scalar_type(source.dtype)}"
+        )
     if source._a.size != index._a.size:
         raise RuntimeError(
-            f"put_(): Expected source and index to have the same number of elements, but got source.numel() "
-            f"= "
+            "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
             f"{source._a.size}, index.numel() = {index._a.size}"
         )
     at = reshape(index, (index._a.size,))
     values = reshape(source, (source._a.size,))
-    return reshape(bind(ops.index_put, (flat, at, values, (INDEX,), bool(accumulate))), input._a.shape)  # type: ignore[no-any-return]
+    return reshape(bind(ops.index_put, (flat, at, values, (INDEX,), bool(accumulate))), input._a.shape)
 
 
 __all__ = ["index_add", "index_copy", "index_fill", "index_put", "index_select", "put", "take"]

@@ -192,8 +192,7 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
     if any(n < 0 for n in lengths) or sum(lengths) != length:
         raise RuntimeError(
             f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at "
-            f"dimension {dim}), "
-            f"but got split_sizes={list(lengths)}"
+            f"dimension {dim}), but got split_sizes={list(lengths)}"
         )
     return _cut(input, lengths, dim)
 
@@ -251,8 +250,7 @@ def _split_along(name: str, x: Tensor, sections: Any, dim: int, least: int) -> t
     if isinstance(sections, int) and (sections <= 0 or x._a.shape[dim] % sections):
         raise RuntimeError(
             f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension "
-            f"{x._a.shape[dim]} is "
-            f"not divisible by the split_size {sections}!"
+            f"{x._a.shape[dim]} is not divisible by the split_size {sections}!"
         )
     return tensor_split(x, sections, dim)
 

@@ -11,10 +11,9 @@ from ..ops import index as ops
 from ..ops.index import INDEX
 from ..ops.movement import expand, reshape
 from ..tensor import Tensor
-from ..types import FLOAT, FROM_NUMPY, broadcast_shapes, dtype_of
+from ..types import FLOAT, FROM_NUMPY, broadcast_shapes, dtype_of, scalar_type
 from .api import method, tensor_argument, write
 from .getitem import view_at
-from .index import kind
 
 
 def _require_mask(name: str, mask: Tensor) -> None:
@@ -45,7 +44,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         value = cast(value, dtype_of(input._a))
     else:
         _convertible(input, value)
-    return bind(ops.masked_fill, (input, mask, value))  # type: ignore[no-any-return]
+    return bind(ops.masked_fill, (input, mask, value))
 
 
 def _convertible(x: Tensor, value: Any) -> None:
@@ -77,8 +76,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     tensor_argument("masked_scatter", source, 3, "source")
     if input._a.dtype != source._a.dtype:
         raise RuntimeError(
-            f"masked_scatter: expected self and source to have same dtypes but got {kind(input)} and "
-            f"{kind(source)}"
+            "masked_scatter: expected self and source to have same dtypes but got "
+            f"{scalar_type(input.dtype)} and {scalar_type(source.dtype)}"
         )
     shape = broadcast_shapes(input._a.shape, mask._a.shape)
     full = Tensor._wrap(np.broadcast_to(mask._a, shape).reshape(shape or (1,)))
@@ -90,7 +89,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         )
     values = view_at(reshape(source, (source._a.size,)), (slice(0, count),), ops.part)
     x = reshape(expand(input, shape), shape or (1,))
-    return reshape(bind(ops.index_put, (x, full, values, (INDEX,), False)), shape)  # type: ignore[no-any-return]
+    return reshape(bind(ops.index_put, (x, full, values, (INDEX,), False)), shape)
 
 
 __all__ = ["masked_fill", "masked_scatter", "masked_select"]

@@ -59,7 +59,7 @@ def _power(x: Tensor, n: int) -> Tensor:
 def matrix_exp(A: Tensor) -> Tensor:
     """The matrix exponential Σ Aⁿ/n!."""
     require_matrix("linalg.matrix_exp", A, square=True)
-    return bind(spectral.matrix_exp, (A,))  # type: ignore[no-any-return]
+    return bind(spectral.matrix_exp, (A,))
 
 
 def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
@@ -77,9 +77,8 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
             raise RuntimeError(f"multi_dot(): tensor {i} {words} but got {x._a.ndim}D")
         if x._a.dtype != chain[0]._a.dtype:
             raise RuntimeError(
-                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is "
-                f"{dtype_of(chain[0]._a)} and tensor "
-                f"{i} {dtype_of(x._a)}"
+                "multi_dot(): all tensors must have be the same dtype but tensor 0 is "
+                f"{dtype_of(chain[0]._a)} and tensor {i} {dtype_of(x._a)}"
             )
     shape: tuple[int, ...] = ()
     if chain[0]._a.ndim == 1:
@@ -117,7 +116,7 @@ def _in_order(chain: list[Tensor]) -> Tensor:
     def product_of(i: int, j: int) -> Tensor:
         if i == j:
             return chain[i]
-        return bind(product.mm, (product_of(i, cut[i, j]), product_of(cut[i, j] + 1, j)))  # type: ignore[no-any-return]
+        return bind(product.mm, (product_of(i, cut[i, j]), product_of(cut[i, j] + 1, j)))
 
     return product_of(0, n - 1)
 
@@ -169,9 +168,8 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     rows, columns = shape[:ind], shape[ind:]
     if prod(rows) != prod(columns):
         raise RuntimeError(
-            f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), "
-            f"but got "
-            f"{prod(columns)} != {prod(rows)}"
+            "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but "
+            f"got {prod(columns)} != {prod(rows)}"
         )
     result = reshape(inv(reshape(A, (prod(rows), prod(columns)))), columns + rows)
     return result if out is None else write(out, result)
@@ -186,8 +184,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Tensor | None = 
     if prod(shape) != prod(A._a.shape[: B._a.ndim]):
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
-            "prod(self.shape[:other.ndim]), but got "
-            f"{prod(shape)} != {prod(A._a.shape[: B._a.ndim])}"
+            f"prod(self.shape[:other.ndim]), but got {prod(shape)} != {prod(A._a.shape[: B._a.ndim])}"
         )
     flat = reshape(A, (B._a.size, prod(shape)))
     result = reshape(solve(flat, reshape(B, (B._a.size,))), shape)
@@ -266,12 +263,12 @@ def corrcoef(input: Tensor) -> Tensor:
         )
     c = cov(input)
     if not c._a.ndim:
-        return c / c  # type: ignore[no-any-return]
+        return c / c
     d = c.diagonal()
     sd = (d.real if FROM_NUMPY[d._a.dtype].category == COMPLEX else d).sqrt()
     n = sd._a.size
     c = c / reshape(sd, (n, 1)) / reshape(sd, (1, n))
-    return c if FROM_NUMPY[c._a.dtype].category == COMPLEX else c.clamp(-1, 1)  # type: ignore[no-any-return]
+    return c if FROM_NUMPY[c._a.dtype].category == COMPLEX else c.clamp(-1, 1)
 
 
 __all__ = ["corrcoef", "cov", "matrix_exp", "matrix_power", "vander"]

@@ -29,7 +29,7 @@ def sizes(args: Any, name: str = "size") -> tuple[int, ...]:
         if type(n) is not int:
             break
     else:
-        return args  # type: ignore[no-any-return]
+        return args
     try:
         return tuple([operator.index(n) for n in args])
     except TypeError:
@@ -63,7 +63,7 @@ def _reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
             core.reshape.shape(x, shape)
             raise
         if out.base is not a and out.base is not a.base:  # NumPy had to copy
-            return bind(core.unsafe_view, (bind(contiguous_op, (x,)), shape))  # type: ignore[no-any-return]
+            return bind(core.unsafe_view, (bind(contiguous_op, (x,)), shape))
     return view_of(core.reshape, x, shape)
 
 
@@ -74,14 +74,13 @@ def _reshape_method(self: Tensor, *shape: Any) -> Tensor:
 def _view(self: Tensor, *shape: Any, dtype: DType | None = None) -> Tensor:
     """The same memory in another shape, or (given a dtype) read as another type; never a copy."""
     if dtype is not None or isinstance(shape[0] if shape else None, DType):
-        return bind(ops.view_dtype, (self, as_dtype(dtype if dtype is not None else shape[0])))  # type: ignore[no-any-return]
+        return bind(ops.view_dtype, (self, as_dtype(dtype if dtype is not None else shape[0])))
     r = view_of(core.reshape, self, sizes(shape))
     a = self._a
     if r._base is None and not a.flags.c_contiguous and a.size:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans "
-            "across two "
-            "contiguous subspaces). Use .reshape(...) instead."
+            "across two contiguous subspaces). Use .reshape(...) instead."
         )
     return r
 
@@ -135,8 +134,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     if prod(new) != shape[dim] or -1 in new:
         raise RuntimeError(
             f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
-            f"({shape[dim]}) in the "
-            "input tensor"
+            f"({shape[dim]}) in the input tensor"
         )
     return view_of(core.reshape, input, (*shape[:dim], *new, *shape[dim + 1 :]))
 
@@ -195,9 +193,8 @@ def _permute(x: Tensor, *args: Any) -> Tensor:
 def _refuse_order(dims: tuple[int, ...], n: int) -> None:
     if len(dims) != n:
         raise RuntimeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of "
-            f"the desired "
-            f"ordering of dimensions i.e. input.dim() = {n} is not equal to len(dims) = {len(dims)}"
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+            f"desired ordering of dimensions i.e. input.dim() = {n} is not equal to len(dims) = {len(dims)}"
         )
     for d in dims:
         wrap_dim(d, n)
@@ -213,8 +210,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     if len(froms) != len(tos):
         raise RuntimeError(
             f"movedim: Invalid source or destination dims: source ({list(froms)} dims) should contain the "
-            f"same number "
-            f"of dims as destination ({list(tos)} dims)"
+            f"same number of dims as destination ({list(tos)} dims)"
         )
     for word, dims in (("source", froms), ("destination", tos)):
         if len({wrap_dim(d, n) for d in dims}) != len(dims):
@@ -244,7 +240,7 @@ def adjoint(input: Tensor) -> Tensor:
             "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."
         )
     x = transpose(input, -2, -1)
-    return x.conj() if x._a.dtype.kind == "c" else x  # type: ignore[no-any-return]
+    return x.conj() if x._a.dtype.kind == "c" else x
 
 
 def _T(self: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from ..ops import spectral
 from ..ops.index import INDEX
 from ..ops.movement import permute, reshape
 from ..tensor import Tensor
-from ..types import COMPLEX, FLOAT, FROM_NUMPY, DType, broadcast_shapes, wrap_dim, wrap_dims
+from ..types import COMPLEX, FLOAT, FROM_NUMPY, DType, broadcast_shapes, scalar_type, wrap_dim, wrap_dims
 from .api import method, tensor_argument, write
 
 ORDERS = "'fro', 'nuc', inf, -inf, 1, -1, 2, -2"
@@ -22,13 +22,9 @@ ORDERS = "'fro', 'nuc', inf, -inf, 1, -1, 2, -2"
 
 def _require_float(name: str, x: Tensor) -> None:
     if FROM_NUMPY[x._a.dtype].category < FLOAT:
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {_scalar(x)}")
-
-
-def _scalar(x: Tensor) -> str:
-    from .index import kind
-
-    return kind(x)
+        raise RuntimeError(
+            f"{name}: Expected a floating point or complex tensor as input. Got {scalar_type(x.dtype)}"
+        )
 
 
 def vector_norm(
@@ -97,7 +93,7 @@ def _matrix_norm(a: Tensor, ord: Any, rows: int, columns: int, keepdim: bool) ->
         if ord != "nuc" and s._a.shape[-1] == 0:
             _no_identity(ord)
         value = s.sum(-1) if ord == "nuc" else s.amax(-1) if ord > 0 else s.amin(-1)
-        return reshape(value, _kept(a, rows, columns)) if keepdim else value  # type: ignore[no-any-return]
+        return reshape(value, _kept(a, rows, columns)) if keepdim else value
     if isinstance(ord, str) or abs(ord) not in (1, inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     summed, other = (rows, columns) if abs(ord) == 1 else (columns, rows)
@@ -105,7 +101,7 @@ def _matrix_norm(a: Tensor, ord: Any, rows: int, columns: int, keepdim: bool) ->
         _no_identity(ord)
     sums = vector_norm(a, 1, summed, True)
     value = sums.amax(other, keepdim=True) if ord > 0 else sums.amin(other, keepdim=True)
-    return value if keepdim else reshape(value, _kept(a, rows, columns, ()))  # type: ignore[no-any-return]
+    return value if keepdim else reshape(value, _kept(a, rows, columns, ()))
 
 
 def _no_identity(ord: Any) -> None:

@@ -26,9 +26,8 @@ def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
         raise RuntimeError(f"Length of pad must be even but instead it equals {len(pad)}")
     if len(pad) > 2 * input._a.ndim:
         raise RuntimeError(
-            f"Length of pad should be no more than twice the number of dimensions of the input. Pad length "
-            f"is {len(pad)} "
-            f"while the input has {input._a.ndim} dimensions."
+            "Length of pad should be no more than twice the number of dimensions of the input. Pad length is "
+            f"{len(pad)} while the input has {input._a.ndim} dimensions."
         )
     if isinstance(value, Tensor):
         value = value.item()
@@ -39,10 +38,9 @@ def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
         if n + before + after < 0:
             raise RuntimeError(
                 f"The input size {n}, plus negative padding {before} and {after} resulted in a negative "
-                f"output size, "
-                "which is invalid. Check dimension of your input."
+                "output size, which is invalid. Check dimension of your input."
             )
-    return bind(ops.pad_constant, (input, pads, value))  # type: ignore[no-any-return]
+    return bind(ops.pad_constant, (input, pads, value))
 
 
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
@@ -60,9 +58,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode == "constant":
         if len(pad) > 2 * input._a.ndim:
             raise RuntimeError(
-                f"Padding length should be less than or equal to two times the input dimension but got "
-                f"padding length "
-                f"{len(pad)} and input of dimension {input._a.ndim}"
+                "Padding length should be less than or equal to two times the input dimension but got "
+                f"padding length {len(pad)} and input of dimension {input._a.ndim}"
             )
         return constant_pad_nd(input, pad, 0 if value is None else value)
     if value is not None and value != 0:
@@ -70,7 +67,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     _check_mode(input, pad, mode)
-    return bind(ops.pad, (input, _pads(input, pad), mode))  # type: ignore[no-any-return]
+    return bind(ops.pad, (input, _pads(input, pad), mode))
 
 
 def _check_mode(x: Tensor, pad: Any, mode: str) -> None:
@@ -89,17 +86,15 @@ def _check_mode(x: Tensor, pad: Any, mode: str) -> None:
         before, after, size = int(pad[2 * i]), int(pad[2 * i + 1]), shape[n - 1 - i]
         if mode == "reflect" and (before >= size or after >= size):
             raise RuntimeError(
-                f"Argument #4: Padding size should be less than the corresponding input dimension, but got: "
-                f"padding "
-                f"({before}, {after}) at dimension {n - 1 - i} of input {list(shape)}"
+                "Argument #4: Padding size should be less than the corresponding input dimension, but got: "
+                f"padding ({before}, {after}) at dimension {n - 1 - i} of input {list(shape)}"
             )
         if mode == "circular" and (before > size or after > size):
             raise RuntimeError("Padding value causes wrapping around more than once.")
         if size + before + after < (0 if mode == "circular" else 1):
             raise RuntimeError(
                 f"input (size: {list(shape)}) is too small for padding ({before}, {after}): the calculated "
-                f"output size is "
-                f"{size + before + after}"
+                f"output size is {size + before + after}"
             )
 
 

@@ -60,7 +60,7 @@ def _embed(input: Tensor, src: Tensor, chain: Any) -> Tensor:
             "expected src to have a size equal to the slice of self. "
             f"src size = {list(src._a.shape)}, slice size = {list(part.shape)}"
         )
-    return bind(view_scatter, (input, cast(src, dtype_of(input._a)), chain))  # type: ignore[no-any-return]
+    return bind(view_scatter, (input, cast(src, dtype_of(input._a)), chain))
 
 
 __all__ = ["diagonal_scatter", "select_scatter", "slice_scatter"]

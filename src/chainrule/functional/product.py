@@ -14,9 +14,8 @@ from ..ops import product as ops
 from ..ops.movement import expand, reshape
 from ..ops.record import Op
 from ..tensor import Tensor, new_tensor
-from ..types import BOOL, FLOAT, FROM_NUMPY, dtype_of
+from ..types import BOOL, FLOAT, FROM_NUMPY, dtype_of, scalar_type
 from .api import method, tensor_argument, write
-from .index import kind
 
 _matmul = np.matmul
 _DIRECT = {np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.complex64), np.dtype(np.complex128)}
@@ -37,10 +36,11 @@ def same_matrix_dtype(x: Tensor, y: Tensor) -> None:
         return
     if a.ndim == 1 and b.ndim == 1:
         raise RuntimeError(
-            f"dot : expected both vectors to have same dtype, but found {kind(x)} and {kind(y)}"
+            f"dot : expected both vectors to have same dtype, but found {scalar_type(x.dtype)} and "
+            f"{scalar_type(y.dtype)}"
         )
     if a.ndim > 2 and b.ndim > 2:
-        raise RuntimeError(f"expected scalar type {kind(x)} but found {kind(y)}")
+        raise RuntimeError(f"expected scalar type {scalar_type(x.dtype)} but found {scalar_type(y.dtype)}")
     raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}")
 
 
@@ -49,7 +49,7 @@ def _product(op: Op, x: Tensor, y: Tensor) -> Tensor:
     a, b = x._a, y._a
     if a.dtype is not b.dtype or a.dtype not in _DIRECT:
         same_matrix_dtype(x, y)
-        return bind(op, (x, y))  # type: ignore[no-any-return]
+        return bind(op, (x, y))
     try:
         out = _matmul(a, b)
     except ValueError as error:
@@ -212,7 +212,7 @@ def _combined(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
         fits = False
     if not fits:
         expand(input, product._a.shape)
-    return base + product  # type: ignore[no-any-return]
+    return base + product
 
 
 def addmm(
@@ -233,7 +233,10 @@ def addmm(
 
 def _same_self(x: Tensor, y: Tensor) -> None:
     if x._a.dtype != y._a.dtype:
-        raise RuntimeError(f"self and mat2 must have the same dtype, but got {kind(x)} and {kind(y)}")
+        raise RuntimeError(
+            f"self and mat2 must have the same dtype, but got {scalar_type(x.dtype)} and "
+            f"{scalar_type(y.dtype)}"
+        )
 
 
 def addmv(
@@ -311,5 +314,5 @@ for _f in (addbmm, addmm, addmv, addr, baddbmm):
     method(_f, inplace_=True)
 for _f in (bmm, dot, ger, matmul, mm, mv, outer, vdot):
     method(_f)
-Tensor.__matmul__ = _matmul_operator  # type: ignore[attr-defined]
-Tensor.__rmatmul__ = _rmatmul_operator  # type: ignore[attr-defined]
+Tensor.__matmul__ = _matmul_operator  # type: ignore[assignment, method-assign]
+Tensor.__rmatmul__ = _rmatmul_operator  # type: ignore[assignment, method-assign]

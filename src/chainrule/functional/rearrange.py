@@ -22,7 +22,7 @@ from .movement import _dims, _reshape, sizes, transpose
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy with memory of its own; gradients flow through it."""
     tensor_argument("clone", input)
-    return bind(ops.clone, (input,))  # type: ignore[no-any-return]
+    return bind(ops.clone, (input,))
 
 
 def flip(input: Tensor, dims: Any, *more: int) -> Tensor:
@@ -36,7 +36,7 @@ def flip(input: Tensor, dims: Any, *more: int) -> Tensor:
     given = [wrap_dim(d, input._a.ndim) for d in sizes((dims, *more), "dims")]
     if len(set(given)) != len(given):
         raise RuntimeError(f"dim {given[-1]} appears multiple times in the list of dims")
-    return bind(ops.flip, (input, tuple(given) if input._a.ndim else ()))  # type: ignore[no-any-return]
+    return bind(ops.flip, (input, tuple(given) if input._a.ndim else ()))
 
 
 def fliplr(input: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along)}")
     if not input._a.ndim:
         raise IndexError(f"Dimension specified as {along[0]} but tensor has no dimensions")
-    return bind(ops.roll, (input, by, tuple(wrap_dim(d, input._a.ndim) for d in along)))  # type: ignore[no-any-return]
+    return bind(ops.roll, (input, by, tuple(wrap_dim(d, input._a.ndim) for d in along)))
 
 
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
@@ -112,7 +112,7 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
         )
     if any(n < 0 for n in counts):
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(counts)}: {list(counts)}")
-    return bind(ops.repeat, (self, counts))  # type: ignore[no-any-return]
+    return bind(ops.repeat, (self, counts))
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:
@@ -151,14 +151,13 @@ def repeat_interleave(
     elif counts.size != length:
         raise RuntimeError(
             f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} "
-            f"and "
-            f"input.size({dim}) = {length}"
+            f"and input.size({dim}) = {length}"
         )
     if counts.size and counts.min() < 0:
         raise RuntimeError("repeats can not be negative")
     if output_size is not None and int(counts.sum()) != output_size:
         raise RuntimeError("allocated size does not match required size")
-    return bind(ops.repeat_interleave, (input, tuple(counts.tolist()), dim))  # type: ignore[no-any-return]
+    return bind(ops.repeat_interleave, (input, tuple(counts.tolist()), dim))
 
 
 # ----- triangles and diagonals
@@ -209,7 +208,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     """The elements whose positions along dim1 and dim2 differ by `offset`, as a last dimension; a view."""
     tensor_argument("diagonal", input)
     dim1, dim2 = _two_dims("diagonal", dim1, dim2, input._a.ndim)
-    return bind(view.diagonal, (input, offset, dim1, dim2))  # type: ignore[no-any-return]
+    return bind(view.diagonal, (input, offset, dim1, dim2))
 
 
 def _two_dims(name: str, dim1: int, dim2: int, ndim: int) -> tuple[int, int]:
@@ -248,7 +247,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     if not input._a.ndim:
         raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got -2)")
     a, b = _two_dims("diag_embed", dim1, dim2, input._a.ndim + 1)
-    return bind(ops.diag_embed, (input, offset, a, b))  # type: ignore[no-any-return]
+    return bind(ops.diag_embed, (input, offset, a, b))
 
 
 def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
@@ -282,7 +281,7 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     limit = self._a.shape[dim] if self._a.ndim else 1
     if size > limit:
         raise RuntimeError(f"maximum size for tensor at dimension {dim} is {limit} but size is {size}")
-    return bind(view.unfold, (self, dim, size, step))  # type: ignore[no-any-return]
+    return bind(view.unfold, (self, dim, size, step))
 
 
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
@@ -303,7 +302,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     source = (a.shape, tuple(s // a.itemsize for s in a.strides), start)
     return bind(
         view.as_strided, (input, shape, steps, start if storage_offset is None else storage_offset, source)
-    )  # type: ignore[no-any-return]
+    )
 
 
 # ----- writing a part, out of place
@@ -317,12 +316,11 @@ def as_strided_scatter(
     source = (input._a.shape, tuple(s // input._a.itemsize for s in input._array().strides), 0)
     if tuple(size) != src._a.shape:
         raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, "
-            f"slice size = "
-            f"{list(size)}"
+            f"expected src to have a size equal to the slice of self. src size = {list(src._a.shape)}, slice "
+            f"size = {list(size)}"
         )
     attrs = (tuple(size), tuple(stride), storage_offset or 0, source)
-    return bind(core.view_scatter, (input, src, ((view.as_strided, attrs),)))  # type: ignore[no-any-return]
+    return bind(core.view_scatter, (input, src, ((view.as_strided, attrs),)))
 
 
 method(clone)

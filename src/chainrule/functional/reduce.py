@@ -11,22 +11,11 @@ from ..ops import arithmetic
 from ..ops import reduce as ops
 from ..ops.record import Op
 from ..tensor import Tensor
-from ..types import COMPLEX, FLOAT, FROM_NUMPY, INT, DType, as_dtype, default, wrap_dims
+from ..types import COMPLEX, FLOAT, FROM_NUMPY, INT, DType, as_dtype, default, scalar_type, wrap_dims
 from .api import method, tensor_argument, write
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input"}
-_LONG_NAMES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
-    "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-}  # fmt: skip
-
-
-def kind(dtype: DType) -> str:
-    """The dtype's name in PyTorch's older messages: Float, Double, Long …"""
-    return _LONG_NAMES.get(dtype.name, dtype.name.capitalize())
 
 
 def numpy_names(function: F) -> F:
@@ -111,7 +100,7 @@ def _as_floating(x: Tensor, dtype: DType | None) -> Tensor:
     if wanted.category <= INT:
         raise RuntimeError(
             f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be "
-            f"either a floating point or complex dtype. Got: {kind(wanted)}"
+            f"either a floating point or complex dtype. Got: {scalar_type(wanted)}"
         )
     return cast(x, wanted)
 
@@ -162,7 +151,8 @@ def nanmean(
     tensor_argument("nanmean", input)
     if input.dtype.category <= INT:
         raise RuntimeError(
-            f"nanmean(): expected input to have floating point or complex dtype but got {kind(input.dtype)}"
+            "nanmean(): expected input to have floating point or complex dtype but got "
+            f"{scalar_type(input.dtype)}"
         )
     counted = sum(ops.not_nan(input.detach()), dim, keepdim, dtype=dtype)
     result: Tensor = bind(arithmetic.div, (nansum(input, dim, keepdim, dtype=dtype), counted))
@@ -216,7 +206,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Tensor | N
 def _truth(name: str, op: Op, input: Tensor, dim: Any, keepdim: bool, out: Tensor | None) -> Tensor:
     tensor_argument(name, input)
     if out is not None and out.dtype.name not in ("bool", "uint8"):
-        raise RuntimeError(f"{name} only supports bool tensor for result, got: {kind(out.dtype)}")
+        raise RuntimeError(f"{name} only supports bool tensor for result, got: {scalar_type(out.dtype)}")
     n = input._a.ndim
     dims = () if isinstance(dim, (tuple, list)) and not dim and n else dims_of(dim, n)
     result: Tensor = op(input, dims, bool(keepdim))
@@ -254,7 +244,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     tensor(2)
     """
     tensor_argument("count_nonzero", input)
-    return ops.count_nonzero(input, dims_of(dim, input._a.ndim), False)  # type: ignore[no-any-return]
+    return ops.count_nonzero(input, dims_of(dim, input._a.ndim), False)
 
 
 for _function in (sum, mean, nansum, nanmean, prod, logsumexp, all, any, count_nonzero):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -114,3 +114,7 @@ for _name, _function in _VIEWS.items():
 method(resize_)
 method(resize_as_)
 method(set_)
+
+if TYPE_CHECKING:  # the names that the loop above makes
+
+    def __getattr__(name: str) -> Any: ...

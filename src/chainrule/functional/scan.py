@@ -12,11 +12,11 @@ from ..ops import scan as ops
 from ..ops.compare import ne
 from ..ops.record import Op
 from ..tensor import Tensor
-from ..types import BOOL, FLOAT, DType, as_dtype, wrap_dim
+from ..types import BOOL, FLOAT, DType, as_dtype, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
 from .extreme import pair, real_only, scalar_dim
 from .join import cat
-from .reduce import kind, numpy_names, sum
+from .reduce import numpy_names, sum
 
 
 def _running(name: str, op: Op, input: Tensor, dim: int, dtype: DType | None, out: Tensor | None) -> Tensor:
@@ -57,7 +57,9 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tenso
     """ln of the running sum of eˣ along `dim`, without overflow."""
     tensor_argument("logcumsumexp", input)
     if input.dtype.category < FLOAT:
-        raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{kind(input.dtype)}'")
+        raise NotImplementedError(
+            f"\"logcumsumexp_out_cpu\" not implemented for '{scalar_type(input.dtype)}'"
+        )
     result: Tensor = ops.logcumsumexp(input, wrap_dim(dim, input._a.ndim))
     return result if out is None else write(out, result)
 
@@ -88,7 +90,7 @@ def cummin(input: Tensor, dim: int, *, out: Any = None) -> Any:
 
 def cut(x: Tensor, dim: int, start: int | None, stop: int | None) -> Tensor:
     """x[start:stop] along `dim`."""
-    return index.part(x, (*(slice(None),) * dim, slice(start, stop)))  # type: ignore[no-any-return]
+    return index.part(x, (*(slice(None),) * dim, slice(start, stop)))
 
 
 def _joined(x: Tensor, dim: int, prepend: Tensor | None, append: Tensor | None) -> Tensor:

@@ -12,10 +12,10 @@ from ..ops.index import part as part_op
 from ..ops.movement import expand, reshape
 from ..ops.record import Op, Spec
 from ..tensor import Tensor
-from ..types import FLOAT, FROM_NUMPY, broadcast_shapes, dtype_of, int64, wrap_dim
+from ..types import FLOAT, FROM_NUMPY, broadcast_shapes, dtype_of, int64, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
 from .getitem import as_value, view_at
-from .index import _source, kind, vector_index
+from .index import _source, vector_index
 
 _REDUCE = {"sum", "prod", "mean", "amax", "amin"}
 
@@ -42,7 +42,7 @@ def _gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if not ix._a.size:
         if x._a.ndim != ix._a.ndim:
             nothing = view_at(reshape(x, (x._a.size,)), (slice(0, 0),), part_op)
-            return reshape(nothing, index._a.shape)  # type: ignore[no-any-return]
+            return reshape(nothing, index._a.shape)
         ix = cast(ix, int64)
     ops.gather.shape(Spec(x._a.shape, dtype_of(x._a)), Spec(ix._a.shape, int64), dim)
     result: Tensor = bind(ops.gather, (x, ix, dim))
@@ -65,7 +65,9 @@ def take_along_dim(
     """gather() with broadcasting of `input` against `indices`; flat when `dim` is None."""
     tensor_argument("take_along_dim", input)
     if indices._a.dtype != np.int64:
-        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {kind(indices)}")
+        raise RuntimeError(
+            f"torch.take_along_dim(): dtype of indices should be Long but got {scalar_type(indices.dtype)}"
+        )
     if dim is None:
         result = _gather(reshape(input, (input._a.size,)), 0, reshape(indices, (indices._a.size,)))
         return result if out is None else write(out, result)
@@ -109,9 +111,8 @@ def _operands(name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> tuple[
     for d, (i, n, m) in enumerate(zip(ix._a.shape, a._a.shape, s._a.shape)):
         if (d != dim and i > n) or i > m:
             raise RuntimeError(
-                f"Expected index {list(ix._a.shape)} to be no larger than self {list(a._a.shape)} apart "
-                f"from dimension "
-                f"{dim} and to be no larger size than src {list(s._a.shape)}"
+                f"Expected index {list(ix._a.shape)} to be no larger than self {list(a._a.shape)} apart from "
+                f"dimension {dim} and to be no larger size than src {list(s._a.shape)}"
             )
     if s._a.shape != ix._a.shape:
         s = view_at(s, tuple(slice(0, n) for n in ix._a.shape), part_op)
@@ -121,7 +122,7 @@ def _operands(name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> tuple[
 def _bound(op: Op, name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
     a, dim, ix, s = _operands(name, x, dim, index, src)
     if not ix._a.size:
-        return bind(_clone(), (x,))  # type: ignore[no-any-return]
+        return bind(_clone(), (x,))
     if not isinstance(src, Tensor) and a._a.ndim != ix._a.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
     if not isinstance(src, Tensor):
@@ -129,8 +130,7 @@ def _bound(op: Op, name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> T
             if d != dim and i > n:
                 raise RuntimeError(
                     f"Expected index {list(ix._a.shape)} to be no larger than self {list(a._a.shape)} apart "
-                    f"from "
-                    f"dimension {dim}"
+                    f"from dimension {dim}"
                 )
     result: Tensor = bind(op, (a, ix, s, dim))
     return result if x._a.ndim else reshape(result, ())
@@ -185,7 +185,7 @@ def scatter_reduce(
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
     a, dim, ix, s = _operands("scatter_reduce", input, dim, index, src)
     if not ix._a.size:
-        return bind(_clone(), (input,))  # type: ignore[no-any-return]
+        return bind(_clone(), (input,))
     result = _reduced(a, dim, ix, s, reduce, include_self)
     result = result if input._a.ndim else reshape(result, ())
     return result if out is None else write(out, result)
@@ -213,7 +213,7 @@ def _reduced(a: Tensor, dim: int, ix: Tensor, s: Tensor, reduce: str, include_se
             "amax": ops.scatter_amax,
             "amin": ops.scatter_amin,
         }[reduce]
-        return bind(op, (a, ix, s, dim))  # type: ignore[no-any-return]
+        return bind(op, (a, ix, s, dim))
     total = bind(ops.scatter_add, (a, ix, s, dim))
     count = np.ones(a._a.shape, a._a.dtype)
     if not include_self:
@@ -221,7 +221,7 @@ def _reduced(a: Tensor, dim: int, ix: Tensor, s: Tensor, reduce: str, include_se
     count = np.maximum(ops.scatter_add(count, ix._a, np.ones((), count.dtype), dim), count.dtype.type(1))
     if FROM_NUMPY[count.dtype].category < FLOAT:
         return Tensor._wrap(total._a // count)
-    return total / Tensor._wrap(count)  # type: ignore[no-any-return]
+    return total / Tensor._wrap(count)
 
 
 def index_reduce(

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from ..types import FLOAT, FROM_NUMPY, dtype_of, int32, int64
+from ..types import FLOAT, FROM_NUMPY, dtype_of, int32, int64, scalar_type
 from .api import method, tensor_argument, write
-from .index import kind
 
 
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
@@ -30,7 +29,7 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
 
 def argwhere(input: Tensor) -> Tensor:
     """The positions of the elements that are not 0, one row each."""
-    return nonzero(input)  # type: ignore[no-any-return]
+    return nonzero(input)
 
 
 def searchsorted(
@@ -56,16 +55,14 @@ def searchsorted(
     if not scalar and v.dtype != s.dtype:
         raise RuntimeError(
             "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got "
-            "boundary "
-            f"tensor dtype {kind(sorted_sequence)} and input value tensor dtype {kind(input)}"
+            f"boundary tensor dtype {scalar_type(sorted_sequence.dtype)} and input value tensor dtype "
+            f"{scalar_type(input.dtype)}"
         )
     if s.ndim != 1 and (s.ndim != v.ndim or s.shape[:-1] != v.shape[:-1]):
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
-            "boundaries "
-            f"tensor and input value tensor must match, but we got boundaries tensor {list(s.shape)} and "
-            f"input value "
-            f"tensor {list(v.shape)}"
+            "boundaries tensor and input value tensor must match, but we got boundaries tensor "
+            f"{list(s.shape)} and input value tensor {list(v.shape)}"
         )
     if sorter is not None:
         _check_sorter(sorter, s)
@@ -83,7 +80,8 @@ def _check_sorter(sorter: Tensor, s: Any) -> None:
         )
     if sorter._a.dtype != np.int64:
         raise RuntimeError(
-            f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {kind(sorter)}"
+            "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
+            f"{scalar_type(sorter.dtype)}"
         )
     if sorter._a.size and (sorter._a.min() < 0 or sorter._a.max() >= s.shape[-1]):
         raise RuntimeError("torch.searchsorted(): sorter index out of range")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,8 +36,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
     if condition.dtype not in (bool_, uint8):
         raise RuntimeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
-            f"{condition.dtype}: "
-            "compare first, as in torch.where(x > 0, a, b)"
+            f"{condition.dtype}: compare first, as in torch.where(x > 0, a, b)"
         )
     result: Tensor = bind(ops.where, (condition, input, other))
     return result if out is None else write(out, result)
@@ -45,7 +44,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
 
 def _where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     """This tensor where the condition holds, else `other`."""
-    return where(condition, self, other)  # type: ignore[no-any-return]
+    return where(condition, self, other)
 
 
 def _require_order(name: str, input: Any) -> None:
@@ -140,3 +139,7 @@ __all__ = [
     "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "nan_to_num", "where",
 ]  # fmt: skip
 __all__ += [name + "_" for name in _CHANGING]
+
+if TYPE_CHECKING:  # the names that the loop above makes
+
+    def __getattr__(name: str) -> Any: ...

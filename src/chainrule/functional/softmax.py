@@ -18,10 +18,9 @@ def along(op: Op, x: Tensor, dim: int, dtype: DType | None) -> Tensor:
     if x.dtype.category < FLOAT:
         raise RuntimeError(
             f"\"{op.name}_lastdim_kernel_impl\" not implemented for '{x.dtype}': convert the input with "
-            f".float(), or "
-            "pass dtype=torch.float32"
+            ".float(), or pass dtype=torch.float32"
         )
-    return bind(op, (x, wrap_dim(dim, x._a.ndim)))  # type: ignore[no-any-return]
+    return bind(op, (x, wrap_dim(dim, x._a.ndim)))
 
 
 def softmax(input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None) -> Tensor:

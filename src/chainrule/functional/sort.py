@@ -43,7 +43,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: b
     >>> cr.argsort(cr.tensor([3, 1, 2]))
     tensor([1, 2, 0])
     """
-    return sort(input, dim, descending, stable).indices  # type: ignore[no-any-return]
+    return sort(input, dim, descending, stable).indices
 
 
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -120,7 +120,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False, *, o
 
 @numpy_names
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
-    """The most frequent element along `dim` (the smallest of several) and its last index: (values, indices)."""
+    """(values, indices): the most frequent element along `dim` (the smallest of several), its last index."""
     tensor_argument("mode", input)
     dim = nonempty_dim("mode", input, dim)
     real_only("mode_cpu", input)

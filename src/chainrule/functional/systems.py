@@ -13,9 +13,8 @@ from ..ops import solve as ops
 from ..ops.movement import expand, reshape
 from ..ops.product import adjoint
 from ..tensor import Tensor
-from ..types import FLOAT, FROM_NUMPY, broadcast_shapes, int32
+from ..types import FLOAT, FROM_NUMPY, broadcast_shapes, int32, scalar_type
 from .api import method, tensor_argument, write
-from .index import kind
 
 
 def require_matrix(name: str, x: Tensor, argument: str = "A", *, square: bool = False) -> None:
@@ -30,17 +29,19 @@ def require_matrix(name: str, x: Tensor, argument: str = "A", *, square: bool = 
             f"{a.shape[-1]} matrices"
         )
     if FROM_NUMPY[a.dtype].category < FLOAT:
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {kind(x)}")
+        raise RuntimeError(
+            f"{name}: Expected a floating point or complex tensor as input. Got {scalar_type(x.dtype)}"
+        )
     if a.dtype.itemsize == 2:
-        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {kind(x)}")
+        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {scalar_type(x.dtype)}")
 
 
 def same_kind(name: str, a: Tensor, b: Tensor) -> None:
     """Refuse operands of different dtypes."""
     if a._a.dtype != b._a.dtype:
         raise RuntimeError(
-            f"{name}: Expected A and B to have the same dtype, but found A of type {kind(a)} and B of type "
-            f"{kind(b)} instead"
+            f"{name}: Expected A and B to have the same dtype, but found A of type {scalar_type(a.dtype)} "
+            f"and B of type {scalar_type(b.dtype)} instead"
         )
 
 
@@ -97,8 +98,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
     if vector and not left:
         raise RuntimeError(
             "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In "
-            "this case "
-            "linalg.solve is equivalent to B / A.squeeze(-1)"
+            "this case linalg.solve is equivalent to B / A.squeeze(-1)"
         )
     b = reshape(B, (*B._a.shape, 1)) if vector else B
     if left:
@@ -147,9 +147,8 @@ def solve_triangular(
         raise RuntimeError("linalg.solve_triangular: The input tensor B must have at least 2 dimensions.")
     if A._a.dtype != B._a.dtype:
         raise RuntimeError(
-            f"linalg.solve_triangular: Expected A and B to have the same dtype, but found A of type "
-            f"{kind(A)} and B of "
-            f"type {kind(B)} instead"
+            "linalg.solve_triangular: Expected A and B to have the same dtype, but found A of type "
+            f"{scalar_type(A.dtype)} and B of type {scalar_type(B.dtype)} instead"
         )
     inner = B._a.shape[-2 if left else -1]
     if A._a.shape[-1] != inner:
@@ -157,8 +156,7 @@ def solve_triangular(
         equation = "AX = B" if left else "XA = B"
         raise RuntimeError(
             f"linalg.solve_triangular: Incompatible shapes of A and B for the equation {equation} ({n}x{n} "
-            f"and "
-            f"{B._a.shape[-2]}x{B._a.shape[-1]})"
+            f"and {B._a.shape[-2]}x{B._a.shape[-1]})"
         )
     if left:
         result = bind(ops.solve_triangular, (A, B, bool(upper), bool(unitriangular)))
@@ -168,7 +166,7 @@ def solve_triangular(
 
 
 def _mt(x: Tensor) -> Tensor:
-    return x.mT  # type: ignore[no-any-return]
+    return x.mT
 
 
 def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
@@ -189,9 +187,8 @@ def _same_systems(b: Tensor, a: Tensor) -> None:
         )
     if b._a.shape[-2] != a._a.shape[-1]:
         raise RuntimeError(
-            f"cholesky_solve: Incompatible matrix sizes for cholesky_solve: each A matrix is "
-            f"{a._a.shape[-1]} by "
-            f"{a._a.shape[-1]} but each b matrix is {b._a.shape[-2]} by {b._a.shape[-1]}"
+            "cholesky_solve: Incompatible matrix sizes for cholesky_solve: each A matrix is "
+            f"{a._a.shape[-1]} by {a._a.shape[-1]} but each b matrix is {b._a.shape[-2]} by {b._a.shape[-1]}"
         )
 
 
@@ -243,7 +240,7 @@ def logdet(input: Tensor) -> Tensor:
         (sign + log * 0).log() + log
         if FROM_NUMPY[sign._a.dtype].category > FLOAT
         else log.masked_fill(sign < 0, float("nan"))
-    )  # type: ignore[no-any-return]
+    )
 
 
 # ----- LU
@@ -324,9 +321,8 @@ def linalg_lu_solve(
     require_matrix("linalg.lu_solve", LU, "LU", square=True)
     if LU._a.dtype != B._a.dtype:
         raise RuntimeError(
-            f"linalg.lu_solve: Expected LU and B to have the same dtype, but found LU of type {kind(LU)} "
-            f"and B of type "
-            f"{kind(B)} instead"
+            "linalg.lu_solve: Expected LU and B to have the same dtype, but found LU of type "
+            f"{scalar_type(LU.dtype)} and B of type {scalar_type(B.dtype)} instead"
         )
     if pivots._a.dtype != int32.np:
         raise RuntimeError("linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32")
@@ -349,9 +345,9 @@ def _lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, adjoint_: bool) -> Tensor:
     if adjoint_:  # Aᴴ = Uᴴ Lᴴ Pᵀ
         x = bind(triangular, (adjoint(LU), B, False, False))
         x = bind(triangular, (adjoint(LU), x, True, True))
-        return bind(factor.swap_rows, (x, pivots, True))  # type: ignore[no-any-return]
+        return bind(factor.swap_rows, (x, pivots, True))
     x = bind(factor.swap_rows, (B, pivots, False))
-    return bind(triangular, (LU, bind(triangular, (LU, x, False, True)), True, False))  # type: ignore[no-any-return]
+    return bind(triangular, (LU, bind(triangular, (LU, x, False, True)), True, False))
 
 
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor:

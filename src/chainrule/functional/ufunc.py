@@ -142,9 +142,8 @@ def _written(name: str, out: Any, result: Tensor) -> Any:
         return write(out, result)
     if result.requires_grad:
         raise TypeError(
-            f"np.{name}(..., out=<ndarray>) would lose the gradient of its tensor argument: leave out= "
-            "away, or pass "
-            "tensor.detach()"
+            f"np.{name}(..., out=<ndarray>) would lose the gradient of its tensor argument: leave out= away, "
+            "or pass tensor.detach()"
         )
     out[...] = result._a
     return out
@@ -154,9 +153,8 @@ def _unsupported(name: str, how: str, kwargs: dict[str, Any]) -> str:
     call = f"np.{name}" if how == "__call__" else f"np.{name}.{how}"
     given = f" with {', '.join(sorted(kwargs))}=" if kwargs else ""
     return (
-        f"{call}(){given} has no differentiable counterpart for tensors: use a tensor operation, or "
-        "compute on "
-        "tensor.detach().numpy() if no gradient is needed"
+        f"{call}(){given} has no differentiable counterpart for tensors: use a tensor operation, or compute "
+        "on tensor.detach().numpy() if no gradient is needed"
     )
 
 

@@ -23,7 +23,7 @@ def view_of(op: Op, x: Tensor, *attrs: Any) -> Tensor:
     if type(a) is not ndarray:
         a = x._array()
     if a.dtype.kind == "c":
-        return bind(op, (x, *attrs))  # type: ignore[no-any-return]
+        return bind(op, (x, *attrs))
     try:
         out = op.forward(a, *attrs)
     except (ValueError, IndexError, TypeError) as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._missing import module_getattr
 from . import functional, init, parameter, utils
 from ._hooks import (
     register_module_backward_hook,
@@ -200,3 +203,6 @@ __all__ = [
     "register_module_full_backward_pre_hook", "register_module_module_registration_hook",
     "register_module_parameter_registration_hook", "utils",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = module_getattr(__name__)

@@ -110,7 +110,7 @@ class RNNCell(RNNCellBase):
         cell = {"tanh": tanh_cell, "relu": relu_cell}.get(self.nonlinearity)
         if cell is None:
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        return self._step(cell, input, None if hx is None else (hx,))[0]  # type: ignore[no-any-return]
+        return self._step(cell, input, None if hx is None else (hx,))[0]
 
 
 class LSTMCell(RNNCellBase):
@@ -135,4 +135,4 @@ class GRUCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._step(gru_cell, input, None if hx is None else (hx,))[0]  # type: ignore[no-any-return]
+        return self._step(gru_cell, input, None if hx is None else (hx,))[0]

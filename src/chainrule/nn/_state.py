@@ -115,7 +115,7 @@ class StateMethods:
             if getattr(hook, "_from_public_api", False):
                 raise RuntimeError("state_dict post-hook must return None")
             destination = changed
-        return destination  # type: ignore[no-any-return]
+        return destination
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Put this module's own state, not its children's, into `destination`."""
@@ -273,7 +273,7 @@ def _take(module: Any, name: str, param: Any, key: str, value: Any, assign: bool
     except Exception as error:
         return (
             f'While copying the parameter named "{key}", whose dimensions in the model are {param.size()} '
-            f'and '
+            f"and "
             f"whose dimensions in the checkpoint are {value.size()}, an exception occurred : {error.args}."
         )
     return ""

@@ -183,14 +183,14 @@ class Sigmoid(Module):
     """σ(x) = 1/(1 + e⁻ˣ)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.sigmoid()  # type: ignore[no-any-return]
+        return input.sigmoid()
 
 
 class Tanh(Module):
     """tanh(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return input.tanh()  # type: ignore[no-any-return]
+        return input.tanh()
 
 
 class LogSigmoid(Module):

@@ -113,7 +113,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         if rows.numel():
             full = self._get_full_log_prob(input.index_select(0, rows), head_output.index_select(0, rows))
             output = output.index_copy(0, rows, full.argmax(dim=1))
-        return output  # type: ignore[no-any-return]
+        return output
 
 
 def _check_target(input: Tensor, target: Tensor) -> None:

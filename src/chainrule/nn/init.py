@@ -6,11 +6,12 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import random
+from .._missing import module_getattr
 from ..dispatch import where
 from ..inplace import touch
 from ..tensor import Tensor
@@ -297,3 +298,6 @@ kaiming_uniform = _deprecated(kaiming_uniform_)
 kaiming_normal = _deprecated(kaiming_normal_)
 orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)
+
+if not TYPE_CHECKING:
+    __getattr__ = module_getattr(__name__)

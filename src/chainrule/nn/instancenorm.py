@@ -62,7 +62,7 @@ class _InstanceNorm(_NormBase):
                 stacklevel=2,
             )
         if input.ndim == unbatched:
-            return self._apply_instance_norm(input.unsqueeze(0)).squeeze(0)  # type: ignore[no-any-return]
+            return self._apply_instance_norm(input.unsqueeze(0)).squeeze(0)
         return self._apply_instance_norm(input)
 
 

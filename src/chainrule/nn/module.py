@@ -81,7 +81,7 @@ class Module(AttributeMethods, HookMethods, StateMethods, ConvertMethods):
             found = getattr(found, name)
             if not isinstance(found, Module):
                 raise AttributeError(f"`{name}` is not an nn.Module")
-        return found  # type: ignore[no-any-return]
+        return found
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
         """Put `module` at the dotted name `target`; with `strict` there must be one already."""
@@ -117,7 +117,7 @@ class Module(AttributeMethods, HookMethods, StateMethods, ConvertMethods):
         module, name, buffer = self._get_member(target)
         if name not in module._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
-        return buffer  # type: ignore[no-any-return]
+        return buffer
 
     # ----- walks
 

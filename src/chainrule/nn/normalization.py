@@ -157,4 +157,4 @@ class CrossMapLRN2d(LocalResponseNorm):
         for shift in range(2 * reach - 1):
             total = total + others[:, shift : shift + channels]
         scale: Any = (total * (self.alpha / self.size) + self.k) ** -self.beta
-        return scale * input  # type: ignore[no-any-return]
+        return scale * input

@@ -62,7 +62,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
         marked: Any = data.detach()
         marked.requires_grad = requires_grad
         marked._is_param = True
-        return marked  # type: ignore[no-any-return]
+        return marked
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         found = memo.get(id(self))

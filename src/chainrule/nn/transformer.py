@@ -46,7 +46,7 @@ class _Layer(Module):
     def _attend(
         self, attention: Module, x: Tensor, memory: Tensor, mask: Mask, padding: Mask, causal: Any
     ) -> Tensor:
-        return attention(  # type: ignore[no-any-return]
+        return attention(
             x, memory, memory, attn_mask=mask, key_padding_mask=padding, need_weights=False,
             is_causal=bool(causal) and mask is not None,
         )[0]  # fmt: skip
@@ -54,12 +54,10 @@ class _Layer(Module):
     def _sa_block(
         self, x: Tensor, attn_mask: Mask, key_padding_mask: Mask, is_causal: bool | None = False
     ) -> Tensor:
-        return self.dropout1(  # type: ignore[no-any-return]
-            self._attend(self.self_attn, x, x, attn_mask, key_padding_mask, is_causal)
-        )
+        return self.dropout1(self._attend(self.self_attn, x, x, attn_mask, key_padding_mask, is_causal))
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))  # type: ignore[no-any-return]
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
 
 class TransformerEncoderLayer(_Layer):
@@ -92,12 +90,12 @@ class TransformerEncoderLayer(_Layer):
         x: Any = src
         if self.norm_first:
             x = x + self._sa_block(self.norm1(x), src_mask, src_key_padding_mask, is_causal)
-            return x + self._ff_block(self.norm2(x))  # type: ignore[no-any-return]
+            return x + self._ff_block(self.norm2(x))
         x = self.norm1(x + self._sa_block(x, src_mask, src_key_padding_mask, is_causal))
-        return self.norm2(x + self._ff_block(x))  # type: ignore[no-any-return]
+        return self.norm2(x + self._ff_block(x))
 
     def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout2(self._feed_forward(x))  # type: ignore[no-any-return]
+        return self.dropout2(self._feed_forward(x))
 
 
 class TransformerDecoderLayer(_Layer):
@@ -137,19 +135,19 @@ class TransformerDecoderLayer(_Layer):
         if self.norm_first:
             x = x + self._sa_block(self.norm1(x), *own)
             x = x + self._mha_block(self.norm2(x), *across)
-            return x + self._ff_block(self.norm3(x))  # type: ignore[no-any-return]
+            return x + self._ff_block(self.norm3(x))
         x = self.norm1(x + self._sa_block(x, *own))
         x = self.norm2(x + self._mha_block(x, *across))
-        return self.norm3(x + self._ff_block(x))  # type: ignore[no-any-return]
+        return self.norm3(x + self._ff_block(x))
 
     def _mha_block(
         self, x: Tensor, mem: Tensor, attn_mask: Mask, key_padding_mask: Mask, is_causal: bool = False
     ) -> Tensor:
         attended = self._attend(self.multihead_attn, x, mem, attn_mask, key_padding_mask, is_causal)
-        return self.dropout2(attended)  # type: ignore[no-any-return]
+        return self.dropout2(attended)
 
     def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout3(self._feed_forward(x))  # type: ignore[no-any-return]
+        return self.dropout3(self._feed_forward(x))
 
 
 class TransformerEncoder(Module):
@@ -254,7 +252,7 @@ class Transformer(Module):
         memory = self.encoder(
             src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
         )
-        return self.decoder(  # type: ignore[no-any-return]
+        return self.decoder(
             tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask,
             tgt_key_padding_mask=tgt_key_padding_mask, memory_key_padding_mask=memory_key_padding_mask,
             tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal,

@@ -1,16 +1,12 @@
 """Convolution in any number of dimensions, and its two gradients.
 
-⟨g, conv(x, w)⟩ is linear in each of x, w and g: its three partial derivatives are the three records here,
-and the vjps
-of each are the other two, so that derivatives of any order exist. conv_transpose is `conv_input` with
-another name.
-Each is one GEMM per group on the windows of the input (im2col).
+⟨g, conv(x, w)⟩ is linear in each of x, w and g: its three partial derivatives are the three records here, and
+the vjps of each are the other two, so that derivatives of any order exist. conv_transpose is `conv_input`
+with another name. Each is one GEMM per group on the windows of the input (im2col).
 
 NOTE [Wide rows] With stride 1 the windows are taken at every place of the padded rows, also where they run
-over into the
-next row: they are then one long run of memory per place in the kernel, which copies five times quicker. The
-outputs of
-the few windows too many are cut off (forward) or are zeros (gradients).
+over into the next row: they are then one long run of memory per place in the kernel, which copies five times
+quicker. The outputs of the few windows too many are cut off (forward) or are zeros (gradients).
 """
 
 from __future__ import annotations
@@ -63,8 +59,7 @@ def _wide(size: Ints, out: Ints, stride: Ints, pads: Pads) -> Ints:
 
 
 def _windows(x: Any, kernel: Ints, out: Ints, stride: Ints, pads: Pads, dilation: Ints) -> tuple[Any, Ints]:
-    """A view (N, C, *kernel, outputs…) of the windows, and the sizes of the outputs, wide where that is
-    possible."""
+    """A view (N, C, *kernel, outputs…) of the windows, and the outputs' sizes, wide where possible."""
     size = x.shape[2:]
     wide = _wide(size, out, stride, pads)
     if wide is out or _plain(kernel, stride, pads):

@@ -1,5 +1,4 @@
-"""Connectionist temporal classification (Graves et al., 2006): the probability of a label sequence over all
-alignments."""
+"""Connectionist temporal classification (Graves et al., 2006): a label sequence's probability over all alignments."""
 
 from __future__ import annotations
 

@@ -12,23 +12,27 @@ from .record import structured
 from .reduce import Dims, reduced_shape, restore, sum
 from .rounding import abs, sign
 
+_add: Any = np.add  # NumPy's stubs know keepdims only as a literal
+_maximum: Any = np.maximum
+_minimum: Any = np.minimum
+
 
 def _vector_norm(a: Any, p: float, dim: Dims, keepdim: bool) -> Any:
     kind = a.dtype
     if kind.itemsize == 2:
         a = a.astype(np.float32)
     if p == 2:
-        out = np.sqrt(np.add.reduce(a * a, axis=dim, keepdims=keepdim))
+        out = np.sqrt(_add.reduce(a * a, axis=dim, keepdims=keepdim))
     elif p == 1:
-        out = np.add.reduce(np.abs(a), axis=dim, keepdims=keepdim)
+        out = _add.reduce(np.abs(a), axis=dim, keepdims=keepdim)
     elif p == 0:
-        out = np.add.reduce(a != 0, axis=dim, keepdims=keepdim).astype(kind)
+        out = _add.reduce(a != 0, axis=dim, keepdims=keepdim).astype(kind)
     elif p == inf:
-        out = np.maximum.reduce(np.abs(a), axis=dim, keepdims=keepdim)
+        out = _maximum.reduce(np.abs(a), axis=dim, keepdims=keepdim)
     elif p == -inf:
-        out = np.minimum.reduce(np.abs(a), axis=dim, keepdims=keepdim)
+        out = _minimum.reduce(np.abs(a), axis=dim, keepdims=keepdim)
     else:
-        out = np.add.reduce(np.abs(a) ** p, axis=dim, keepdims=keepdim) ** (1 / p)
+        out = _add.reduce(np.abs(a) ** p, axis=dim, keepdims=keepdim) ** (1 / p)
     return out if out.dtype == kind else out.astype(kind)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from .index import part
 from .join import cat
 from .product import adjoint, matmul
 from .rearrange import tril, triu
-from .record import Spec, structured
+from .record import Op, Spec, structured
 from .solve import LinAlgError, same_shape, solve_triangular
 
 
@@ -66,7 +66,7 @@ cholesky = structured(
 )  # fmt: skip
 
 
-def _qr(a: Any, mode: str) -> list[Any]:
+def _qr(a: Any, mode: Literal["reduced", "complete", "r"]) -> list[Any]:
     if mode == "r":
         return [np.zeros(0, a.dtype), np.linalg.qr(a, "r")]
     return list(np.linalg.qr(a, mode))
@@ -163,7 +163,7 @@ def _swap_rows(a: Any, pivots: Any, back: bool) -> Any:
     return np.take_along_axis(a, np.broadcast_to(rows, batch + rows.shape[-1:])[..., None], -2)
 
 
-swap_rows = structured(
+swap_rows: Op = structured(
     "swap_rows", _swap_rows, nargs=2, vjp=(lambda g, y, a, pivots, back: swap_rows(g, pivots, not back),
     None),
     shape=lambda a, pivots, back: (*broadcast_shapes(a.shape[:-2], pivots.shape[:-1]), *a.shape[-2:]),

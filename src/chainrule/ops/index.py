@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
 from ..types import Shape
-from .record import Bad, Spec, structured
+from .record import Bad, Op, Spec, structured
 
 Key = tuple[Any, ...]
 INDEX = "index"
@@ -102,14 +101,7 @@ def _index_shape(a: Spec, ix: Spec, key: Key) -> Shape:
 
 
 def add_at(out: Any, at: Key, v: Any) -> None:
-    """out[at] += v with repeated positions added up, in order; by flat positions, for which ufunc.at is
-    quick.
-    """
-    if out.dtype.kind not in "biufc" or out.dtype.itemsize == 2 and out.dtype.kind == "f":
-        exact = out.astype(np.float32)
-        add_at(exact, at, v)
-        out[...] = exact.astype(out.dtype)
-        return
+    """out[at] += v, with repeated positions added up in order."""
     first = at[0]
     if len(at) == 1 and first.dtype != np.bool_:
         width = out.size // max(len(out), 1)
@@ -119,8 +111,18 @@ def add_at(out: Any, at: Key, v: Any) -> None:
         where = (rows[..., None] * width + np.arange(width)).reshape(first.shape + out.shape[1:])
     else:
         where = np.arange(out.size).reshape(out.shape)[at]
-    values = np.broadcast_to(np.asarray(v).astype(out.dtype, copy=False), where.shape)
-    np.add.at(out.reshape(-1), where.reshape(-1), values.reshape(-1))
+    add_flat(out, where, v)
+
+
+def add_flat(out: Any, where: Any, v: Any) -> None:
+    """Add v at the flat positions `where` of out, for which ufunc.at is quick."""
+    kind = out.dtype
+    half = kind.kind not in "biufc" or (kind.itemsize == 2 and kind.kind == "f")
+    total = out.astype(np.float32) if half else np.ascontiguousarray(out)  # reshape(-1) must not copy
+    values = np.broadcast_to(np.asarray(v).astype(total.dtype, copy=False), where.shape)
+    np.add.at(total.reshape(-1), where.reshape(-1), values.reshape(-1))
+    if total is not out:
+        out[...] = total.astype(kind)
 
 
 def _unindex(g: Any, ix: Any, shape: Shape, key: Key) -> Any:
@@ -179,14 +181,14 @@ def put(out: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> None:
     except IndexError as error:
         raise IndexError(str(error).replace("axis", "dimension")) from None
     except ValueError:
-        raise ShapeError(
+        raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(np.shape(v))} cannot be broadcast to indexing "
             f"result of shape "
             f"{list(out[at].shape)}"
         ) from None
 
 
-index_put = structured(
+index_put: Op = structured(
     "index_put", _index_put, nargs=3, shape=lambda a, *_: a.shape, dtype=lambda a, *_: a.dtype,
     vjp=(
         lambda g, y, a, ix, v, key, accumulate: g if accumulate else index_put(g, ix, 0, key, False),
@@ -208,7 +210,7 @@ def _masked_fill(a: Any, mask: Any, value: Any) -> Any:
     return np.where(mask, np.asarray(value).astype(a.dtype), a)
 
 
-masked_fill = structured(
+masked_fill: Op = structured(
     "masked_fill", _masked_fill, nargs=3, dtype=lambda a, *_: a.dtype,
     vjp=(
         lambda g, y, a, mask, value: masked_fill(g, mask, 0),

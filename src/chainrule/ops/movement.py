@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..types import DType, Shape, float64
-from .record import Bad, Spec, structured
+from .record import Bad, Op, Spec, structured
 
 # ----- conversion
 
@@ -19,7 +19,7 @@ def _to_forward(a: Any, dtype: DType) -> Any:
     return a.astype(dtype.np)
 
 
-to = structured(
+to: Op = structured(
     "to", _to_forward,
     vjp=(lambda g, y, a, dtype: to(g, a.dtype),),
     shape=lambda a, dtype: a.shape, dtype=lambda a, dtype: dtype, tex="{0}", grad_name="ToCopyBackward0",
@@ -76,7 +76,8 @@ def _expand(a: Any, shape: Shape) -> Any:
     have = a.shape
     extra = len(shape) - len(have)
     if extra < 0 or not a.flags.c_contiguous:
-        return np.broadcast_to(a, shape)
+        out = np.broadcast_to(a, shape)  # read-only, unlike PyTorch's
+        return np.lib.stride_tricks.as_strided(a, shape, out.strides, writeable=a.flags.writeable)
     if have == shape[extra:]:
         return np.ndarray(shape, a.dtype, a, 0, (0,) * extra + a.strides)
     steps = [0] * extra
@@ -87,7 +88,7 @@ def _expand(a: Any, shape: Shape) -> Any:
     return np.ndarray(shape, a.dtype, a, 0, tuple(steps))
 
 
-expand = structured(
+expand: Op = structured(
     "expand", _expand, vjp=(lambda g, y, a, shape: sum_to(g, a.shape),), shape=_expand_shape, view=True,
     tex="{0}",
     samples=lambda rng: [(rng.normal(size=(3,)), (2, 3)), (rng.normal(size=(2, 1)), (2, 4))],
@@ -117,7 +118,7 @@ def _reshape_shape(a: Spec, shape: Shape) -> Shape:
     return tuple(shape)
 
 
-reshape = structured(
+reshape: Op = structured(
     "reshape", lambda a, shape: a.reshape(shape), vjp=(lambda g, y, a, shape: reshape(g, a.shape),),
     shape=_reshape_shape, view=True, tex="{0}", grad_name="ViewBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 6)), (3, 4)), (rng.normal(size=(2, 3)), (-1,))],
@@ -137,7 +138,7 @@ def _inverse(dims: Sequence[int]) -> tuple[int, ...]:
     return tuple(out)
 
 
-permute = structured(
+permute: Op = structured(
     "permute", lambda a, dims: a.transpose(dims), vjp=(lambda g, y, a, dims: permute(g, _inverse(dims)),),
     shape=lambda a, dims: tuple(a.shape[d] for d in dims), view=True, tex="{0}^T",
     samples=lambda rng: [(rng.normal(size=(2, 3, 4)), (2, 0, 1))],
@@ -168,7 +169,7 @@ def _unbind(a: Any, dim: int) -> list[Any]:
     return [a[(*before, i, ...)] for i in range(a.shape[dim])]
 
 
-unbind = structured(
+unbind: Op = structured(
     "unbind", _unbind, outputs=-1, view=True, vjp=(lambda g, y, a, dim: stack(g, dim),),
     shape=lambda a, dim: [a.shape[:dim] + a.shape[dim + 1 :]] * a.shape[dim], tex="{0}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1)],
@@ -202,7 +203,7 @@ embed = structured(
 )  # fmt: skip
 
 
-view_scatter = structured(
+view_scatter: Op = structured(
     "view_scatter", _view_scatter, nargs=2, shape=lambda a, b, chain: a.shape,
     vjp=(lambda g, y, a, b, chain: view_scatter(g, replay(g, chain) * 0, chain), lambda g, y, a, b,
     chain: replay(g, chain)),

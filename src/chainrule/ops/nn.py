@@ -1,5 +1,4 @@
-"""Dense layers and softmax: the primitives of a multilayer perceptron, each with its derivative in closed
-form."""
+"""Dense layers and softmax: the primitives of a multilayer perceptron, with derivatives in closed form."""
 
 from __future__ import annotations
 
@@ -34,8 +33,7 @@ def _linear_shape(x: Spec, w: Spec, b: Spec | None) -> Shape:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1] if x.ndim else 1} and "
             f"{'x'.join(map(str, w.shape[::-1]))}): linear() got input {list(x.shape)} and weight "
-            f"{list(w.shape)}; "
-            "the last size of both must be in_features"
+            f"{list(w.shape)}; the last size of both must be in_features"
         )
     out = (*x.shape[:-1], *w.shape[:-1])
     if b is not None and b.shape not in ((), (1,), w.shape[:-1]):

@@ -64,8 +64,7 @@ def _layer_pull(
 def _batch_pull(
     g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float, *, needs: Any
 ) -> list[Any]:
-    """As layer norm's; the weight is constant within a group, so that its sums are those of x's share as
-    well."""
+    """As layer norm's; the weight is constant within a group, so its sums are those of x's share as well."""
     hat = (x - y[1]) * y[2]
     level, along = sum(g[0], dims, True), sum(g[0] * hat, dims, True)
     flat = (-1,)

@@ -11,7 +11,7 @@ from .record import Op, Rule, elementwise
 
 def _by_scipy(name: str) -> Rule:
     def evaluate(x: Any, n: Any) -> Any:
-        from scipy import special  # type: ignore[import-untyped]
+        from scipy import special
 
         return getattr(special, name)(n, x)
 

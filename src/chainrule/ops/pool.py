@@ -15,8 +15,7 @@ from .windows import Ints, offsets, output_size, pad_spatial
 def pooled_size(
     size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
 ) -> Ints:
-    """The number of windows per dimension; with ceil_mode none starts beyond the input and its left
-    padding."""
+    """The number of windows per dimension; with ceil_mode none starts beyond the input and its left padding."""
     out = []
     for n, k, s, p, q in zip(size, kernel, stride, padding, dilation):
         m = output_size(n, k, s, 2 * p, q, ceil_mode)

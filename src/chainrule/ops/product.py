@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
 from ..types import Shape, broadcast_shapes
 from .movement import reshape
-from .record import MUL, Bad, Spec, structured
+from .record import MUL, Bad, Op, Spec, structured
 
 
 def adjoint(a: Any) -> Any:
@@ -33,11 +32,11 @@ def low_precision(f: Any) -> Any:
 def matmul_shape(a: Spec, b: Spec) -> Shape:
     """The shape of a @ b: the last dimension of a meets the last but one of b, the others broadcast."""
     if not a.ndim or not b.ndim:
-        raise ShapeError(
+        raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D"
         )
     if a.ndim == 1 and b.ndim == 1 and a.shape != b.shape:
-        raise ShapeError(
+        raise RuntimeError(
             f"inconsistent tensor size, expected tensor {list(a.shape)} and src {list(b.shape)} to have the "
             f"same number of "
             f"elements, but got {a.shape[0]} and {b.shape[0]} elements respectively"
@@ -45,7 +44,7 @@ def matmul_shape(a: Spec, b: Spec) -> Shape:
     rows, inner = ((), a.shape[0]) if a.ndim == 1 else ((a.shape[-2],), a.shape[-1])
     columns, other = ((), b.shape[0]) if b.ndim == 1 else ((b.shape[-1],), b.shape[-2])
     if inner != other:
-        raise ShapeError(_mismatch(a.shape, b.shape))
+        raise RuntimeError(_mismatch(a.shape, b.shape))
     return (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), *rows, *columns)
 
 
@@ -108,17 +107,17 @@ matmul = structured(
 )  # fmt: skip
 
 # The same product under the names that PyTorch gives it by the number of dimensions.
-mm = structured(
+mm: Op = structured(
     "mm", low_precision(np.matmul), nargs=2, shape=matmul_shape, tex="{0} {1}", prec=MUL,
     vjp=(lambda g, y, a, b: mm(g, adjoint(b)), lambda g, y, a, b: mm(adjoint(a), g)),
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(3, 4)))],
 )  # fmt: skip
-bmm = structured(
+bmm: Op = structured(
     "bmm", low_precision(np.matmul), nargs=2, shape=matmul_shape, tex="{0} {1}", prec=MUL,
     vjp=(lambda g, y, a, b: bmm(g, adjoint(b)), lambda g, y, a, b: bmm(adjoint(a), g)),
     samples=lambda rng: [(rng.normal(size=(2, 2, 3)), rng.normal(size=(2, 3, 4)))],
 )  # fmt: skip
-mv = structured(
+mv: Op = structured(
     "mv", low_precision(np.matmul), nargs=2, shape=matmul_shape, tex="{0} {1}", prec=MUL,
     vjp=(_matmul_left, lambda g, y, a, b: mv(adjoint(a), g)),
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3))],
@@ -134,7 +133,7 @@ def _cross(a: Any, b: Any, dim: int) -> Any:
     return np.cross(a, b, axis=dim)
 
 
-cross = structured(
+cross: Op = structured(
     "cross", _cross, nargs=2, shape=lambda a, b, dim: broadcast_shapes(a.shape, b.shape),
     tex=r"{0} \times {1}", prec=MUL,
     vjp=(lambda g, y, a, b, dim: cross(b.conj(), g, dim), lambda g, y, a, b, dim: cross(g, a.conj(), dim)),
@@ -204,7 +203,7 @@ place_diagonal = structured(
     vjp=(lambda g, y, a, have, want, shape: einsum([g], (want,), have),),
     samples=lambda rng: [(rng.normal(size=3), "i", "ii", (3, 3)), (rng.normal(size=3), "i", "ij", (3, 2))],
 )  # fmt: skip
-einsum = structured(
+einsum: Op = structured(
     "einsum", _einsum, nargs=-1, shape=_einsum_shape, vjp=_einsum_rule, tex=r"\operatorname{{einsum}}({0})",
     samples=lambda rng: [
         ([rng.normal(size=(2, 3)), rng.normal(size=(3, 4))], ("ij", "jk"), "ik"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import Shape
 from .movement import reshape, sum_to
-from .record import Bad, Spec, structured
+from .record import Bad, Op, Spec, structured
 from .view import diagonal
 
 Pads = tuple[tuple[int, int], ...]  # before and after, per dimension
@@ -31,7 +31,7 @@ fill = structured(
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=()))],
 )  # fmt: skip
 
-flip = structured(
+flip: Op = structured(
     "flip", lambda a, dims: a[tuple(slice(None, None,
     -1) if i in dims else slice(None) for i in range(a.ndim))].copy(),
     vjp=(lambda g, y, a, dims: flip(g, dims),), shape=lambda a, dims: a.shape,
@@ -39,7 +39,7 @@ flip = structured(
     samples=lambda rng: [(rng.normal(size=(2, 3)), (1,)), (rng.normal(size=(2, 3)), (0, 1))],
 )  # fmt: skip
 
-roll = structured(
+roll: Op = structured(
     "roll", lambda a, shifts, dims: np.roll(a, shifts, dims),
     vjp=(lambda g, y, a, shifts, dims: roll(g, tuple(-s for s in shifts), dims),), shape=lambda a, shifts,
     dims: a.shape,
@@ -80,7 +80,7 @@ def _sum_runs(g: Any, counts: tuple[int, ...], dim: int) -> Any:
     return out
 
 
-sum_runs = structured(
+sum_runs: Op = structured(
     "sum_runs", _sum_runs, vjp=(lambda g, y, a, counts, dim: repeat_interleave(g, counts, dim),),
     shape=lambda a, counts, dim: (*a.shape[:dim], len(counts), *a.shape[dim + 1 :]), tex=r"\sum {0}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), (1, 0, 2), 1)],
@@ -88,13 +88,13 @@ sum_runs = structured(
 
 # ----- triangles and diagonals
 
-tril = structured(
+tril: Op = structured(
     "tril", lambda a, diagonal: np.tril(a, diagonal), vjp=(lambda g, y, a, diagonal: tril(g, diagonal),),
     shape=lambda a, diagonal: a.shape,
     tex=r"\operatorname{{tril}}({0})", samples=lambda rng: [(rng.normal(size=(3, 4)), 1)],
 )  # fmt: skip
 
-triu = structured(
+triu: Op = structured(
     "triu", lambda a, diagonal: np.triu(a, diagonal), vjp=(lambda g, y, a, diagonal: triu(g, diagonal),),
     shape=lambda a, diagonal: a.shape,
     tex=r"\operatorname{{triu}}({0})", samples=lambda rng: [(rng.normal(size=(3, 4)), -1)],
@@ -152,7 +152,7 @@ def _pad_shape(a: Spec, pads: Pads, value: Any) -> Shape:
     return shape
 
 
-pad_constant = structured(
+pad_constant: Op = structured(
     "pad_constant", _pad_constant, tex=r"\operatorname{{pad}}({0})", shape=_pad_shape,
     grad_name="ConstantPadNdBackward0",
     vjp=(lambda g, y, a, pads, value: pad_constant(g, tuple((-b, -e) for b, e in pads), 0),),
@@ -206,7 +206,7 @@ def _unpad(g: Any, shape: Shape, pads: Pads, mode: str) -> Any:
     return g
 
 
-unpad = structured(
+unpad: Op = structured(
     "unpad", _unpad, vjp=(lambda g, y, a, shape, pads, mode: pad(g, pads, mode),),
     shape=lambda a, shape, pads, mode: shape, tex=r"\operatorname{{unpad}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 7)), (2, 4), ((0, 0), (2, 1)), m) for m in MODES],

@@ -1,10 +1,8 @@
-"""Average pooling and interpolation: separable linear maps of the spatial dimensions, written as a few taps
-per output.
+"""Average pooling and interpolation: separable linear maps of the spatial dimensions, a few taps per output.
 
 Along each dimension every output value is Σ_t weight[t, i] · x[index[t, i]]; the vjp is the same operation
-with the
-transposed taps, so one record per name serves pooling, adaptive pooling and every mode of interpolation, to
-any order.
+with the transposed taps, so one record per name serves pooling, adaptive pooling and every mode of
+interpolation, to any order.
 """
 
 from __future__ import annotations

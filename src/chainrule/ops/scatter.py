@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import Shape
 from .index import add_at, require_in_range
-from .record import Bad, Spec, structured
+from .record import Bad, Op, Spec, structured
 from .select import where
 
 
@@ -73,12 +73,12 @@ gather = structured(
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, 0), (rng.normal(size=(2, 3)), _INDEX, 1)],
     bad=[Bad(lambda: (np.zeros((2, 2)), np.array([[5, 0]]), 0), RuntimeError, "index 5 is out of bounds")],
 )  # fmt: skip
-ungather = structured(
+ungather: Op = structured(
     "ungather", _ungather, nargs=2, vjp=(lambda g, y, a, index, shape, dim: gather(g, index, dim), None),
     shape=lambda a, index, shape, dim: shape, dtype=_first_dtype, tex=r"\sum_{{{1}}} {0}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), _INDEX, (3, 4), 0)],
 )  # fmt: skip
-scatter = structured(
+scatter: Op = structured(
     "scatter", _scattered(_set), nargs=3,
     vjp=(
         lambda g, y, a, index, src, dim: scatter(g, index, 0, dim),
@@ -179,14 +179,14 @@ embedding = structured(
     samples=lambda rng: [(rng.normal(size=(4, 3)), _ROWS, -1, False)],
     bad=[Bad(lambda: (np.zeros((2, 2)), np.array([5]), -1, False), IndexError, "index out of range in self")],
 )  # fmt: skip
-embedding_grad = structured(
+embedding_grad: Op = structured(
     "embedding_grad", _embedding_grad, nargs=2, dtype=_first_dtype, tex=r"\sum_{{{1}}} {0}",
     vjp=(lambda g, y, a, ix, count, padding, by_frequency: embedding_rows(g, ix, padding, by_frequency),
     None),
     shape=lambda a, ix, count, *_: (count, a.shape[-1]),
     samples=lambda rng: [(rng.normal(size=(2, 2, 3)), _ROWS, 4, -1, True)],
 )  # fmt: skip
-embedding_rows = structured(
+embedding_rows: Op = structured(
     "embedding_rows", _embedding_pullback, nargs=2, dtype=_first_dtype, tex="{0}_{{{1}}}",
     vjp=(lambda g, y, a, ix, padding, by_frequency: embedding_grad(g, ix, a.shape[0], padding,
     by_frequency), None),

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
 from ..types import Shape, broadcast_shapes
 from .movement import reshape
 from .product import adjoint, matmul
@@ -77,7 +76,7 @@ def _solve_rule(g: Any, y: Any, a: Any, b: Any, *, needs: Any) -> Any:
 
 def _solve_shape(a: Spec, b: Spec) -> Shape:
     if a.shape[-1] != b.shape[-2]:
-        raise ShapeError(
+        raise RuntimeError(
             f"linalg.solve: Incompatible shapes of A and B for the equation AX = B: "
             f"({a.shape[-2]}x{a.shape[-1]} and "
             f"{b.shape[-2]}x{b.shape[-1]})"

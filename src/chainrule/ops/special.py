@@ -17,7 +17,7 @@ def scipy_special(name: str) -> Rule:
     """SciPy's function of that name, in the arguments' dtype."""
 
     def forward(*arrays: Any) -> Any:
-        from scipy import special  # type: ignore[import-untyped]
+        from scipy import special
 
         dtype = arrays[0].dtype
         if dtype.kind == "V" or dtype.itemsize == 2:  # half precision is computed in single

@@ -21,13 +21,13 @@ def _swapped(a: Spec, dim0: int, dim1: int) -> Shape:
     return tuple(shape)
 
 
-transpose = structured(
+transpose: Op = structured(
     "transpose", lambda a, dim0, dim1: a.swapaxes(dim0, dim1),
     vjp=(lambda g, y, a, dim0, dim1: transpose(g, dim0, dim1),), shape=_swapped, view=True, tex="{0}^T",
     samples=lambda rng: [(rng.normal(size=(2, 3, 4)), 0, 2)],
 )  # fmt: skip
 
-t = structured(
+t: Op = structured(
     "t", lambda a: a.T, vjp=(lambda g, y, a: t(g),), shape=lambda a: a.shape[::-1], view=True, tex="{0}^T",
     samples=lambda rng: [(rng.normal(size=(2, 3)),)],
 )  # fmt: skip
@@ -73,7 +73,7 @@ def _diagonal_shape(a: Spec, offset: int, dim1: int, dim2: int) -> Shape:
     return (*[n for i, n in enumerate(a.shape) if i not in (dim1, dim2)], length)
 
 
-diagonal = structured(
+diagonal: Op = structured(
     "diagonal", _diagonal,
     vjp=(lambda g, y, a, offset, dim1, dim2: embed(g, a.shape, ((diagonal, (offset, dim1, dim2)),)),),
     shape=_diagonal_shape, view=True, tex=r"\operatorname{{diag}}({0})",
@@ -118,7 +118,7 @@ def _fold_back(g: Any, shape: Shape, dim: int, size: int, step: int) -> Any:
     return out
 
 
-fold_back = structured(
+fold_back: Op = structured(
     "fold_back", _fold_back, vjp=(lambda g, y, a, shape, dim, size, step: unfold(g, dim, size, step),),
     shape=lambda a, shape, dim, size, step: shape, tex=r"\operatorname{{fold}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3, 3)), (2, 7), 1, 3, 2)],
@@ -194,7 +194,7 @@ def _restride(g: Any, source: Geometry, target: Geometry) -> Any:
     return (memory[wanted] / shares[wanted]).astype(g.dtype)
 
 
-restride = structured(
+restride: Op = structured(
     "restride", _restride, shape=lambda a, source, target: target[0], tex="{0}",
     vjp=(lambda g, y, a, source, target: gather_back(g, target, source),),
     samples=lambda rng: [(rng.normal(size=(2, 3)), ((2, 3), (1, 2), 1), ((3, 4), (4, 1), 0))],
@@ -211,7 +211,7 @@ def _gather_back(g: Any, source: Geometry, target: Geometry) -> Any:
     return memory[wanted]
 
 
-gather_back = structured(
+gather_back: Op = structured(
     "gather_back", _gather_back, shape=lambda a, source, target: target[0], tex="{0}",
     vjp=(lambda g, y, a, source, target: restride(g, target, source),),
     samples=lambda rng: [(rng.normal(size=(3, 4)), ((3, 4), (4, 1), 0), ((2, 3), (1, 2), 1))],

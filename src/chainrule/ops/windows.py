@@ -1,5 +1,4 @@
-"""Sliding windows over the spatial dimensions: the geometry that convolution and pooling share (NumPy
-only)."""
+"""Sliding windows over the spatial dimensions: the geometry that convolution and pooling share."""
 
 from __future__ import annotations
 
@@ -63,8 +62,7 @@ def offsets(kernel: Ints, out: Ints, stride: Ints, dilation: Ints) -> Iterator[t
 def scatter_windows(
     cols: Any, shape: Sequence[int], out: Ints, stride: Ints, pads: Pads, dilation: Ints
 ) -> Any:
-    """The adjoint of `windows`: cols (…, *kernel, *out) added up into an array of `shape` (spatial sizes,
-    unpadded)."""
+    """The adjoint of `windows`: cols (…, *kernel, *out) added up into unpadded spatial sizes `shape`."""
     d = len(out)
     lead, kernel = cols.shape[: cols.ndim - 2 * d], cols.shape[cols.ndim - 2 * d : cols.ndim - d]
     whole: Any = np.zeros((*lead, *(n + lo + max(hi, 0) for n, (lo, hi) in zip(shape, pads))), cols.dtype)
@@ -96,8 +94,7 @@ def _flat_view(
 
 
 def _flat_layout(size: Sequence[int], pads: Pads, kernel: Ints, dilation: Ints, length: int) -> Any:
-    """Sizes of the padded block, its length, the flat distance of neighbours in the kernel, and what runs
-    over the end."""
+    """Padded sizes, their product, the kernel neighbours' flat distances, and what runs over the end."""
     padded = [n + lo + hi for n, (lo, hi) in zip(size, pads)]
     spread = [s * q for s, q in zip(_steps(padded), dilation)]
     block = 1
@@ -108,8 +105,7 @@ def _flat_layout(size: Sequence[int], pads: Pads, kernel: Ints, dilation: Ints, 
 
 
 def flat_windows(x: Any, kernel: Ints, length: int, pads: Pads, dilation: Ints) -> Any:
-    """A view (N, C, *kernel, length): per place in the kernel `length` values in memory order, across row
-    ends."""
+    """A view (N, C, *kernel, length): per place in the kernel `length` values in memory order, across rows."""
     lead, size = x.shape[:2], x.shape[2:]
     padded, block, spread, over = _flat_layout(size, pads, kernel, dilation, length)
     total = lead[0] * lead[1] * block

@@ -74,7 +74,7 @@ class RuleOptimizer(Optimizer):
     def _number(self, entry: Entry, kept: dict[str, Any], group: dict[str, Any]) -> Tensor:
         if entry.name not in kept:
             kept[entry.name] = Tensor._wrap(np.array(start_value(entry, group), default.dtype.np))
-        return kept[entry.name]  # type: ignore[no-any-return]
+        return kept[entry.name]
 
     def _buffer(self, entry: Entry, p: Tensor, kept: dict[str, Any], group: dict[str, Any]) -> Any:
         if not is_kept(entry, group):

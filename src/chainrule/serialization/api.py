@@ -45,8 +45,7 @@ def save(
     _use_new_zipfile_serialization: bool = True,
     _disable_byteorder_record: bool = False,
 ) -> None:
-    """Write `obj` to a path or file object in PyTorch's zip format; a path in `.safetensors` gets that
-    format.
+    """Write `obj` to a path or file object in PyTorch's zip format, or, by its name, `.safetensors`.
 
     Tensors that share memory share it in the file, and PyTorch loads the file. A path is replaced only once
     the new file is whole. Raises RuntimeError for a missing folder, AttributeError for an `f` without
@@ -84,8 +83,7 @@ def load(
     mmap: bool | None = None,
     **pickle_load_args: Any,
 ) -> Any:
-    """Read what `save` or PyTorch's save wrote, from a path or a seekable file object; all tensors come to
-    the CPU.
+    """Read what `save` or PyTorch's save wrote, from a path or a seekable file; all tensors come to the CPU.
 
     By default only tensors, numbers, text and plain containers (and what `add_safe_globals` names) are built,
     and nothing of the file is run; `weights_only=False` runs what the file says, so only for files you trust.

@@ -23,9 +23,7 @@ _DAMAGE = (
 
 
 class ArchiveWriter:
-    """Writes the records of one archive, in the order and with the padding that PyTorch's reader maps
-    from.
-    """
+    """Writes one archive's records, in the order and with the padding that PyTorch's reader maps from."""
 
     def __init__(self, file: Any) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)

@@ -74,9 +74,7 @@ def _sync_folder(folder: str) -> None:
 
 @contextlib.contextmanager
 def reading(f: Any) -> Iterator[Any]:
-    """A seekable binary file for `f`, a path or a file object; AttributeError or UnsupportedOperation if it
-    is not.
-    """
+    """A seekable binary file for `f`, a path or file object; else AttributeError or UnsupportedOperation."""
     if is_path(f):
         with open(f, "rb") as file:
             yield file

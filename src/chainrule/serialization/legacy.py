@@ -36,7 +36,7 @@ class _Bounded:
 
     def read(self, count: int = -1) -> bytes:
         left = self.left()
-        return self._file.read(left if count < 0 else min(count, left))  # type: ignore[no-any-return]
+        return self._file.read(left if count < 0 else min(count, left))
 
 
 def load_legacy(file: Any, load_one: Load) -> Any:

@@ -65,9 +65,7 @@ for _path, _value in TORCH.items():
 
 
 def counterpart(module: str, name: str) -> Any:
-    """chainrule's object for a global of PyTorch's (`torch.nn.modules.linear Linear`); None if there is
-    none.
-    """
+    """chainrule's object for a global of PyTorch's (`torch.nn.modules.linear Linear`), if there is one."""
     found = TORCH.get(f"{module}.{name}")
     if found is not None or not (module == "torch" or module.startswith("torch.")):
         return found

@@ -29,9 +29,7 @@ _PythonPickler: Any = pickle._Pickler
 
 
 class TorchPickler(_PythonPickler):  # type: ignore[misc]
-    """Pickles like torch.save; `storages` holds the memory to write next to the pickle, in order of their
-    keys.
-    """
+    """Pickles like torch.save; `storages` holds the memory to write next to the pickle, in order of keys."""
 
     dispatch = _PythonPickler.dispatch.copy()
 

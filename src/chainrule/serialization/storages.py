@@ -92,8 +92,7 @@ class Storage:
 
 
 def locate(a: Array) -> tuple[Storage, int, Ints, Array]:
-    """The storage that holds `a`, with the offset and the strides of `a` in elements, and the array to keep
-    alive.
+    """The storage that holds `a`, the offset and strides of `a` in elements, and the array to keep alive.
 
     Memory that is no plain run of such elements (negative strides, another alignment) is copied.
     """

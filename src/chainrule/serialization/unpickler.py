@@ -1,5 +1,4 @@
-"""The reading side: a pickle machine that builds tensors and plain containers and nothing else, and the
-trusting one.
+"""The reading side: a pickle machine that builds only tensors and plain containers, and the trusting one.
 
 NOTE [Nothing runs] The machine interprets the opcodes itself. A name in the file is looked up in tables,
 never imported; what the tables hold may be called only through a function here that checks its arguments, so

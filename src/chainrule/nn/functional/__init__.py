@@ -1,5 +1,8 @@
 """torch.nn.functional: the layers, losses and activations as functions."""
 
+from typing import TYPE_CHECKING
+
+from ..._missing import module_getattr
 from ...functional.activation import (
     celu,
     celu_,
@@ -158,3 +161,6 @@ __all__ = [
     "threshold", "threshold_", "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold",
     "upsample", "upsample_bilinear", "upsample_nearest",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = module_getattr(__name__)

@@ -1,5 +1,4 @@
-"""Arguments that the functions of this package share: one int or one per dimension, unbatched inputs,
-reductions."""
+"""What the functions share of arguments: one int or one per dimension, unbatched inputs, reductions."""
 
 from __future__ import annotations
 
@@ -53,7 +52,7 @@ def batched(function: Callable[[Tensor], Any], x: Tensor, dims: int) -> Any:
 
 
 def _without_batch(x: Tensor) -> Tensor:
-    return bind(reshape, (x, x._a.shape[1:]))  # type: ignore[no-any-return]
+    return bind(reshape, (x, x._a.shape[1:]))
 
 
 def reduction_of(reduction: str, size_average: bool | None, reduce: bool | None) -> str:

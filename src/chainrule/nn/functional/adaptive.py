@@ -34,7 +34,7 @@ def _adaptive_avg(d: int) -> Callable[..., Tensor]:
         check_rank(name, input, d)
         size = input._a.shape[-d:]
         taps = tuple(resample.adaptive_taps(n, m) for n, m in zip(size, _target(output_size, size)))
-        return bind(resample.adaptive_avg_pool, (input, taps))  # type: ignore[no-any-return]
+        return bind(resample.adaptive_avg_pool, (input, taps))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""The means of output_size stretches that cover each of the last {d} dimensions

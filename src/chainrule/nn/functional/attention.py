@@ -25,8 +25,7 @@ def scaled_dot_product_attention(
     """softmax(Q Kᵀ · scale + mask) V for Q (…, L, E), K (…, S, E) and V (…, S, Ev); scale is 1/√E by default.
 
     A bool mask is True where attention is allowed, a float mask is added; is_causal lets position i see
-    positions <= i.
-    With enable_gqa fewer key and value heads are repeated to the number of query heads.
+    positions <= i. With enable_gqa fewer key and value heads are repeated to the number of query heads.
     Raises RuntimeError for a mask together with is_causal, or dtypes or sizes that do not fit.
 
     >>> import chainrule as cr
@@ -53,7 +52,7 @@ def scaled_dot_product_attention(
         weights = weights * keep
     if dropout_p > 0.0:
         weights = dropout(weights, dropout_p)
-    return weights @ value  # type: ignore[no-any-return]
+    return weights @ value
 
 
 def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_causal: bool) -> None:
@@ -61,9 +60,9 @@ def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_ca
         tensor_argument("scaled_dot_product_attention", t, i, name)
     if not q._a.dtype == k._a.dtype == v._a.dtype:
         raise RuntimeError(
-            f"Expected query, key, and value to have the same dtype, but got query.dtype: "
-            f"{scalar_type(q).lower()} "
-            f"key.dtype: {scalar_type(k).lower()} and value.dtype: {scalar_type(v).lower()} instead."
+            "Expected query, key, and value to have the same dtype, but got query.dtype: "
+            f"{scalar_type(q).lower()} key.dtype: {scalar_type(k).lower()} and value.dtype: "
+            f"{scalar_type(v).lower()} instead."
         )
     if min(q._a.ndim, k._a.ndim, v._a.ndim) < 2:
         raise RuntimeError(
@@ -76,8 +75,8 @@ def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_ca
         if mask._a.dtype != bool and mask._a.dtype != q._a.dtype and mask._a.dtype.itemsize != 4:
             raise RuntimeError(
                 "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-                "attn_mask.dtype: "
-                f"{scalar_type(mask).lower()} and  query.dtype: {scalar_type(q).lower()} instead."
+                f"attn_mask.dtype: {scalar_type(mask).lower()} and  query.dtype: {scalar_type(q).lower()} "
+                "instead."
             )
 
 
@@ -89,7 +88,7 @@ def _repeated(x: Tensor, heads: int) -> Tensor:
             "Number of heads in key and value must divide the number of heads in query, but got "
             f"{have} and {heads}"
         )
-    return x if have == heads else x.repeat_interleave(heads // have, -3)  # type: ignore[no-any-return]
+    return x if have == heads else x.repeat_interleave(heads // have, -3)
 
 
 def _causal(length: int, size: int, dtype: Any) -> Any:
@@ -124,12 +123,11 @@ def multi_head_attention_forward(
     v_proj_weight: Tensor | None = None, static_k: Tensor | None = None, static_v: Tensor | None = None,
     average_attn_weights: bool = True, is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
-    """Attention of `num_heads` heads on projected inputs; query (L, N, E) or (L, E), key and value (S, N, E)
-    or (S, E).
+    """Attention of `num_heads` heads; query (L, N, E) or (L, E), key and value (S, N, E) or (S, E).
 
-    Returns the output (L, N, E) and, with need_weights, the weights (N, L, S), averaged over the heads or
-    (N, heads, L, S).
-    In bool masks True means: ignored. Raises AssertionError for sizes that do not fit, as PyTorch.
+    Returns the output (L, N, E) and, with need_weights, the weights: their mean over the heads (N, L, S) or all
+    of them (N, heads, L, S). In bool masks True means: ignored.
+    Raises AssertionError for sizes that do not fit, as PyTorch.
     """
     batched = _check_ranks(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
@@ -186,8 +184,7 @@ def multi_head_attention_forward(
 def _attend(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float, weights: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Output (heads, L, E) and the weights; a row in which nothing is allowed is NaN with weights, zero
-    without."""
+    """Output (heads, L, E) and the weights; a row with nothing allowed is NaN with weights, zero without."""
     if not weights:
         return scaled_dot_product_attention(q, k, v, mask, p), None
     scores = (q * math.sqrt(1.0 / q._a.shape[-1])) @ k.mT
@@ -211,8 +208,7 @@ def _check_ranks(
     if k._a.ndim != rank or v._a.ndim != rank:
         raise AssertionError(
             f"For {word} `query`, expected `key` and `value` to be {rank}-D but found {k._a.ndim}-D and "
-            f"{v._a.ndim}-D "
-            "tensors respectively"
+            f"{v._a.ndim}-D tensors respectively"
         )
     if padding is not None and padding._a.ndim != rank - 1:
         raise AssertionError(
@@ -262,7 +258,7 @@ def _full_mask(mask: Tensor, length: int, size: int, heads: int) -> Tensor:
             raise RuntimeError(
                 f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, size)}."
             )
-        return mask.unsqueeze(0)  # type: ignore[no-any-return]
+        return mask.unsqueeze(0)
     if shape != (heads, length, size):
         raise RuntimeError(
             f"The shape of the 3D attn_mask is {mask.shape}, but should be {(heads, length, size)}."
@@ -287,7 +283,7 @@ def _project(inputs: Any, packed: Tensor | None, weights: Any, bias: Tensor | No
 
 
 def _split(x: Tensor, heads: int, width: int) -> Tensor:
-    return x.reshape(x._a.shape[0], heads, width).transpose(0, 1)  # type: ignore[no-any-return]
+    return x.reshape(x._a.shape[0], heads, width).transpose(0, 1)
 
 
 def _static(x: Tensor, heads: int, width: int, name: str) -> Tensor:

@@ -27,7 +27,7 @@ def _implicit(name: str, dim: int | None, ndim: int, stacklevel: int) -> int:
 
     warnings.warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
-        f"argument.",
+        "argument.",
         UserWarning, stacklevel=stacklevel,
     )  # fmt: skip
     return 0 if ndim in (0, 1, 3) else 1
@@ -77,8 +77,7 @@ def softmin(
 def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
-    """softmax((logits + Gumbel noise) / tau): a differentiable sample; hard makes it one-hot, with the soft
-    gradient."""
+    """softmax((logits + Gumbel noise) / tau): a differentiable sample; hard: one-hot, with the soft gradient."""
     from ... import random
 
     noise = -np.log(random.exponential(random.default_generator, logits._a.shape, logits._a.dtype))
@@ -116,7 +115,7 @@ def _as_rows(name: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     if wanted != (size[0], *size[2:]):
         if len(size) == 4 and len(wanted) != 3:
             raise RuntimeError(
-                f"only batches of spatial targets supported (3D tensors) but got targets of dimension: "
+                "only batches of spatial targets supported (3D tensors) but got targets of dimension: "
                 f"{len(wanted)}"
             )
         raise RuntimeError(f"Expected target size {[size[0], *size[2:]]}, got {list(wanted)}")
@@ -132,15 +131,14 @@ def _check_indices(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
     if target._a.dtype.kind not in "iu" or target._a.dtype.itemsize not in (1, 8):
         raise RuntimeError(
             f"expected scalar type Long but found {scalar_type(target)}: class indices are integers, use "
-            f"target.long()"
+            "target.long()"
         )
     if weight is not None:
         classes = x._a.shape[1] if x._a.ndim > 1 else x._a.shape[0]
         if weight._a.shape != (classes,):
             raise RuntimeError(
                 f"weight tensor should be defined either for all {classes} classes or no classes but got "
-                f"weight tensor "
-                f"of shape: {list(weight._a.shape)}"
+                f"weight tensor of shape: {list(weight._a.shape)}"
             )
         if weight._a.dtype != x._a.dtype:
             raise RuntimeError(f"expected scalar type {scalar_type(x)} but found {scalar_type(weight)}")
@@ -168,7 +166,7 @@ def _over_classes(
     op: Any, name: str, x: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int
 ) -> Tensor:
     if x._a.ndim == 2 and target._a.ndim == 1 and x._a.shape[0] == target._a.shape[0]:
-        return bind(op, (x, target, weight, reduction, ignore_index))  # type: ignore[no-any-return]
+        return bind(op, (x, target, weight, reduction, ignore_index))
     rows, flat = _as_rows(name, x, target)
     loss: Tensor = bind(op, (rows, flat, weight, reduction, ignore_index))
     return loss.reshape(target._a.shape) if reduction == "none" else loss
@@ -179,12 +177,10 @@ def cross_entropy(
     ignore_index: int = -100,
     reduce: Flag = None, reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Tensor:  # fmt: skip
-    """-ln softmax(input) at the target class, averaged; logits (N, C, *), class indices (N, *) or
-    probabilities (N, C, *).
+    """-ln softmax(input) at the target class, averaged, for logits (N, C, *).
 
-    Weights count in the mean, targets equal to ignore_index do not; label_smoothing mixes in the uniform
-    distribution.
-    Raises IndexError for a target outside [0, C), ValueError for batch sizes that differ.
+    The target holds class indices (N, *) or probabilities (N, C, *). Weights count in the mean, targets equal to ignore_index do not; label_smoothing mixes in the uniform
+    distribution. Raises IndexError for a target outside [0, C), ValueError for batch sizes that differ.
 
     >>> import chainrule as cr
     >>> cr.nn.functional.cross_entropy(cr.tensor([[0.0, 0.0]]), cr.tensor([1]))
@@ -201,7 +197,7 @@ def cross_entropy(
             and a.dtype.kind == "f"
             and a.shape[0] == t.shape[0]
         ):
-            return bind(ops.cross_entropy, (input, target, None, reduction, ignore_index))  # type: ignore[no-any-return]
+            return bind(ops.cross_entropy, (input, target, None, reduction, ignore_index))
     tensor_argument("cross_entropy", input)
     tensor_argument("cross_entropy", target, 2, "target")
     if not 0.0 <= label_smoothing <= 1.0:
@@ -247,8 +243,7 @@ def _probabilities(
     if weight is not None and weight._a.shape != (x._a.shape[dim],):
         raise RuntimeError(
             f"cross_entropy: weight tensor should be defined either for all {x._a.shape[dim]} classes or no "
-            f"classes but "
-            f"got weight tensor of shape: {list(weight._a.shape)}"
+            f"classes but got weight tensor of shape: {list(weight._a.shape)}"
         )
     if smoothing > 0.0:
         target = target * (1 - smoothing) + smoothing / x._a.shape[dim]
@@ -258,7 +253,7 @@ def _probabilities(
         shape[dim] = x._a.shape[dim]
         terms = terms * weight.reshape(shape)
     if reduction == "none":
-        return -terms.sum(dim)  # type: ignore[no-any-return]
+        return -terms.sum(dim)
     total = -terms.sum()
     return total if reduction == "sum" else total / (product(x._a.shape) // x._a.shape[dim])
 

@@ -55,8 +55,7 @@ def _check(name: str, x: Tensor, w: Tensor, b: Tensor | None, d: int, groups: in
     if kernel[0] < groups or kernel[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by "
-            f"{groups}, "
-            f"but got weight of size {kernel} instead"
+            f"{groups}, but got weight of size {kernel} instead"
         )
     channels = size[-d - 1]
     expected = kernel[0] if transposed else kernel[1] * groups
@@ -64,15 +63,13 @@ def _check(name: str, x: Tensor, w: Tensor, b: Tensor | None, d: int, groups: in
         word = "transposed=1, " if transposed else ""
         raise RuntimeError(
             f"Given {word}groups={groups}, weight of size {kernel}, expected input{size} to have {expected} "
-            f"channels, "
-            f"but got {channels} channels instead"
+            f"channels, but got {channels} channels instead"
         )
     outputs = kernel[1] * groups if transposed else kernel[0]
     if b is not None and list(b._a.shape) != [outputs]:
         raise RuntimeError(
             f"Given {'transposed=1, ' if transposed else ''}weight of size {kernel}, expected bias to be "
-            f"1-dimensional "
-            f"with {outputs} elements, but got bias of size {list(b._a.shape)} instead"
+            f"1-dimensional with {outputs} elements, but got bias of size {list(b._a.shape)} instead"
         )
 
 
@@ -104,7 +101,7 @@ def _conv(d: int) -> Callable[..., Tensor]:
                 "Kernel size can't be greater than actual input size"
             )
         attributes = (steps, pads, spread, groups)
-        return batched(lambda x: bind(ops.conv, (x, weight, bias, *attributes)), input, d)  # type: ignore[no-any-return]
+        return batched(lambda x: bind(ops.conv, (x, weight, bias, *attributes)), input, d)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""Cross-correlation of `input` (N, C, {_axes(d)}) with `weight` (out, C / groups,
@@ -141,9 +138,8 @@ def _conv_transpose(d: int) -> Callable[..., Tensor]:
         extra = tuple_of(output_padding, d, "output_padding")
         if any(e >= max(s, q) or e < 0 for e, s, q in zip(extra, steps, spread)):
             raise RuntimeError(
-                f"output padding must be smaller than either stride or dilation, but got output_padding: "
-                f"{list(extra)}, "
-                f"stride: {list(steps)}, dilation: {list(spread)}"
+                "output padding must be smaller than either stride or dilation, but got output_padding: "
+                f"{list(extra)}, stride: {list(steps)}, dilation: {list(spread)}"
             )
         size = tuple(
             (n - 1) * s - lo - hi + q * (k - 1) + e + 1
@@ -152,14 +148,13 @@ def _conv_transpose(d: int) -> Callable[..., Tensor]:
         if any(n <= 0 for n in size):
             raise RuntimeError(
                 f"Given input size per channel: {list(input._a.shape[-d:])}. Calculated output size per "
-                f"channel: "
-                f"{list(size)}. Output size is too small"
+                f"channel: {list(size)}. Output size is too small"
             )
         pads = tuple(
             (lo, hi - e) for (lo, hi), e in zip(pads, extra)
         )  # output padding is padding that is not cut off
         attributes = (size, steps, pads, spread, groups)
-        return batched(lambda x: bind(ops.conv_input, (x, weight, bias, *attributes)), input, d)  # type: ignore[no-any-return]
+        return batched(lambda x: bind(ops.conv_input, (x, weight, bias, *attributes)), input, d)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""The transpose of {name.replace("_transpose", "")} as a map of its input; weight
@@ -183,7 +178,7 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = map(_conv_transpose, (1, 
 def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
     """conv1d of time x batch x channels with a weight (kernel, in, out)."""
     y = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
-    return y.permute(2, 0, 1)  # type: ignore[no-any-return]
+    return y.permute(2, 0, 1)
 
 
 def unfold(
@@ -200,19 +195,17 @@ def unfold(
     if len(size) not in (3, 4) or 0 in size[-3:]:
         raise RuntimeError(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
-            "for input, "
-            f"but got: {list(size)}"
+            f"for input, but got: {list(size)}"
         )
     kernel, stride2, pads, dilation2 = _blocks(kernel_size, dilation, padding, stride)
     out = _block_counts(size[-2:], kernel, stride2, pads, dilation2)
     if any(n < 1 for n in out):
         raise RuntimeError(
-            f"Given input with spatial size {size[-2:]}, kernel_size={kernel}, dilation={dilation2}, padding="
-            f"{tuple(p for p, _ in pads)}, stride={stride2}, calculated shape of the array of sliding blocks "
-            f"as {out}, "
-            "but its components must be at least one."
+            f"Given input with spatial size {size[-2:]}, kernel_size={kernel}, dilation={dilation2}, "
+            f"padding={tuple(p for p, _ in pads)}, stride={stride2}, calculated shape of the array of "
+            f"sliding blocks as {out}, but its components must be at least one."
         )
-    return batched(lambda x: bind(ops.unfold, (x, kernel, stride2, pads, dilation2)), input, 2)  # type: ignore[no-any-return]
+    return batched(lambda x: bind(ops.unfold, (x, kernel, stride2, pads, dilation2)), input, 2)
 
 
 def _blocks(kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
@@ -256,7 +249,7 @@ def fold(
     shape = input._a.shape
     if len(shape) not in (2, 3):
         raise RuntimeError(
-            f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size, but got: "
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size, but got: "
             f"{list(shape)}"
         )
     if shape[-2] % product(kernel):
@@ -268,12 +261,11 @@ def fold(
     if any(n < 1 for n in out) or shape[-1] != product(out):
         raise RuntimeError(
             f"Given output_size={size}, kernel_size={kernel}, dilation={dilation2}, "
-            f"padding={tuple(p for p, _ in pads)}, "
-            f"stride={stride2}, expected size of input's dimension 2 to match the calculated number of "
-            f"sliding blocks "
-            f"{' * '.join(map(str, out))} = {product(out)}, but got input.size(2)={shape[-1]}."
+            f"padding={tuple(p for p, _ in pads)}, stride={stride2}, expected size of input's dimension 2 to "
+            f"match the calculated number of sliding blocks {' * '.join(map(str, out))} = {product(out)}, "
+            f"but got input.size(2)={shape[-1]}."
         )
-    return batched(lambda x: bind(ops.fold, (x, size, kernel, stride2, pads, dilation2)), input, 1)  # type: ignore[no-any-return]
+    return batched(lambda x: bind(ops.fold, (x, size, kernel, stride2, pads, dilation2)), input, 1)
 
 
 __all__ = [

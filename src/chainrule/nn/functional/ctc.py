@@ -17,12 +17,10 @@ def ctc_loss(
     reduction: str = "mean",
     zero_infinity: bool = False,
 ) -> Tensor:  # fmt: skip
-    """-ln of the probability that log_probs (T, N, C) or (T, C) spell the targets (N, S), or all of them in
-    one row.
+    """-ln of the probability that log_probs (T, N, C) or (T, C) spell the targets.
 
-    The mean divides each loss by its target's length first. zero_infinity makes impossible targets count as
-    zero.
-    Raises RuntimeError for lengths that do not fit.
+    The targets are (N, S), or all of them in one row. The mean divides each loss by its target's length first. zero_infinity makes impossible targets count as
+    zero. Raises RuntimeError for lengths that do not fit.
     """
     tensor_argument("ctc_loss", log_probs)
     if reduction not in ("none", "mean", "sum"):
@@ -44,10 +42,10 @@ def ctc_loss(
     args = (x, Tensor._wrap(rows), Tensor._wrap(lengths), Tensor._wrap(sizes), blank, zero_infinity)
     loss: Tensor = bind(ops.ctc, args)
     if reduction == "mean":
-        return (loss / Tensor._wrap(np.maximum(sizes, 1).astype(x._a.dtype))).mean()  # type: ignore[no-any-return]
+        return (loss / Tensor._wrap(np.maximum(sizes, 1).astype(x._a.dtype))).mean()
     if reduction == "sum":
-        return loss.sum()  # type: ignore[no-any-return]
-    return loss.squeeze(0) if single else loss  # type: ignore[no-any-return]
+        return loss.sum()
+    return loss.squeeze(0) if single else loss
 
 
 def _lengths(given: Any) -> Any:

@@ -21,7 +21,7 @@ Flag = bool | None
 
 def _hinge(z: Tensor) -> Tensor:
     """max(z, 0), without a gradient at 0."""
-    return where(z > 0, z, 0.0)  # type: ignore[no-any-return]
+    return where(z > 0, z, 0.0)
 
 
 def _constant(a: Any, like: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def pairwise_distance(
     >>> cr.nn.functional.pairwise_distance(cr.tensor([[0.0, 0.0]]), cr.tensor([[3.0, 4.0]]))
     tensor([5.0000])
     """
-    return (x1 - x2 + eps).norm(p, -1, keepdim)  # type: ignore[no-any-return]
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -57,7 +57,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     for x in (cast(x1, common).expand(shape), cast(x2, common).expand(shape)):
         length = x.norm(2, dim, True)
         units.append(x / (length + _constant(np.maximum(eps - length._a, 0), length)))
-    return (units[0] * units[1]).sum(dim)  # type: ignore[no-any-return]
+    return (units[0] * units[1]).sum(dim)
 
 
 def cosine_embedding_loss(
@@ -76,8 +76,7 @@ def cosine_embedding_loss(
     if input1._a.ndim != wanted or input2._a.ndim != wanted:
         raise RuntimeError(
             f"{rank}D target tensor expects {wanted}D input tensors, but found inputs with sizes "
-            f"{list(input1._a.shape)} "
-            f"and {list(input2._a.shape)}."
+            f"{list(input1._a.shape)} and {list(input2._a.shape)}."
         )
     dot = (input1 * input2).sum(rank)
     squares = ((input1 * input1).sum(rank) + 1e-12) * ((input2 * input2).sum(rank) + 1e-12)
@@ -141,8 +140,7 @@ def triplet_margin_loss(
     if len(set(ranks)) > 1:
         raise RuntimeError(
             "The anchor, positive, and negative tensors are expected to have the same number of dimensions, "
-            "but got: "
-            f"anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
+            f"but got: anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
         )
     return _triplet(
         anchor, positive, negative, lambda a, b: pairwise_distance(a, b, p, eps), margin, swap, reduction
@@ -206,8 +204,7 @@ def multi_margin_loss(
 def multilabel_margin_loss(
     input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
 ) -> Tensor:
-    """Σ over targets t and other classes i of max(0, 1 - (x[t] - x[i])) / C; a row of targets ends at its
-    first -1.
+    """Σ max(0, 1 - (x[t] - x[i])) / C over targets t, other classes i; a row of targets ends at its first -1.
 
     Raises RuntimeError for targets outside [-1, C) or sizes that do not fit.
     """

@@ -34,8 +34,7 @@ def _feature_shape(x: Tensor) -> tuple[int, ...]:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """x with each value zeroed with probability p and the others scaled by 1 / (1 - p); x itself when not
-    training.
+    """x with each value zeroed with probability p, the others times 1 / (1 - p); x itself when not training.
 
     Raises ValueError for p outside [0, 1].
 
@@ -48,7 +47,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not training or p == 0 or not input._a.size:
         return input if inplace or not training else input * 1
     mask = _mask(input._a.shape, p, input._a.dtype)
-    return input.mul_(mask) if inplace else input * mask  # type: ignore[no-any-return]
+    return input.mul_(mask) if inplace else input * mask
 
 
 def _channels(x: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
@@ -56,7 +55,7 @@ def _channels(x: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
     if not training or p == 0 or not x._a.size:
         return x
     mask = _mask(_feature_shape(x), p, x._a.dtype)
-    return x.mul_(mask) if inplace else x * mask  # type: ignore[no-any-return]
+    return x.mul_(mask) if inplace else x * mask
 
 
 def _feature_dropout(d: int) -> Callable[..., Tensor]:
@@ -69,28 +68,23 @@ def _feature_dropout(d: int) -> Callable[..., Tensor]:
         if rank not in (d + 1, d + 2):
             warnings.warn(
                 f"{name}: Received a {rank}-D input to {name}, which is deprecated and will result in an "
-                f"error in a "
-                f"future release. To retain the behavior and silence this warning, please use dropout "
-                f"instead. Note "
-                f"that {name} exists to provide channel-wise dropout on inputs with {d} spatial dimensions, "
-                f"a channel "
-                f"dimension, and an optional batch dimension (i.e. {d + 1}D or {d + 2}D inputs).",
+                "error in a future release. To retain the behavior and silence this warning, please use "
+                f"dropout instead. Note that {name} exists to provide channel-wise dropout on inputs with "
+                f"{d} spatial dimensions, a channel dimension, and an optional batch dimension (i.e. "
+                f"{d + 1}D or {d + 2}D inputs).",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
         if d == 2 and rank == 3:
             warnings.warn(
                 "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout "
-                "behavior is "
-                "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This "
-                "behavior will "
-                "change in a future release to interpret the input as one without a batch dimension, i.e. "
-                "shape "
-                "(C, H, W). To maintain the 1D channel-wise dropout behavior, please switch to using "
-                "dropout1d instead.",
+                "behavior is desired - input is interpreted as shape (N, C, L), where C is the channel dim. "
+                "This behavior will change in a future release to interpret the input as one without a "
+                "batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise dropout behavior, "
+                "please switch to using dropout1d instead.",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
         if rank == d + 1 and d != 2:
-            return _channels(input.unsqueeze(0), p, training, inplace).squeeze(0)  # type: ignore[no-any-return]
+            return _channels(input.unsqueeze(0), p, training, inplace).squeeze(0)
         return _channels(input, p, training, inplace)
 
     function.__name__ = function.__qualname__ = name
@@ -111,13 +105,13 @@ def _alpha(x: Tensor, p: float, training: bool, inplace: bool, shape: Any) -> Te
     if not training or p == 0 or not x._a.size:
         return x
     if p == 1:
-        return x.mul_(0) if inplace else x * 0  # type: ignore[no-any-return]
+        return x.mul_(0) if inplace else x * 0
     kept = random.bernoulli(random.default_generator, 1 - p, shape, x._a.dtype)
     a = 1 / np.sqrt((_NEGATIVE_SATURATION**2 * p + 1) * (1 - p))
     shift = ((1 - kept) * _NEGATIVE_SATURATION * a - _NEGATIVE_SATURATION * a * p).astype(x._a.dtype)
     scale = (kept * a).astype(x._a.dtype)
     if inplace:
-        return x.mul_(Tensor._wrap(scale)).add_(Tensor._wrap(shift))  # type: ignore[no-any-return]
+        return x.mul_(Tensor._wrap(scale)).add_(Tensor._wrap(shift))
     return x * Tensor._wrap(scale) + Tensor._wrap(shift)
 
 

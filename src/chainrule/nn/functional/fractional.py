@@ -73,7 +73,7 @@ def _fractional(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
             index = Tensor._wrap(_indices(x._a, out, kernel, samples))
             return bind(pool_pick, (x, index, d)), index
 
-        return batched(pool, input, d)  # type: ignore[no-any-return]
+        return batched(pool, input, d)
 
     def function(
         input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,

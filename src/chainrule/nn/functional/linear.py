@@ -33,7 +33,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         ops.linear.shape(input._a, weight._a, None if bias is None else bias._a)
     if bias is not None and bias._a.ndim > 1 and weight._a.ndim == 2:
         _check_bias(input, weight, bias)
-    return bind(ops.linear, (input, weight, bias))  # type: ignore[no-any-return]
+    return bind(ops.linear, (input, weight, bias))
 
 
 def _check_dtypes(x: Tensor, w: Tensor, b: Tensor | None) -> None:
@@ -41,8 +41,7 @@ def _check_dtypes(x: Tensor, w: Tensor, b: Tensor | None) -> None:
         if t is not None and t._a.dtype != x._a.dtype:
             raise RuntimeError(
                 f"{'mat1 and mat2' if name == 'mat2' else 'input and bias'} must have the same dtype, but "
-                f"got "
-                f"{x.dtype.name} and {t.dtype.name}: convert one of them with .to(dtype)"
+                f"got {x.dtype.name} and {t.dtype.name}: convert one of them with .to(dtype)"
             )
 
 

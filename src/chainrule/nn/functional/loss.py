@@ -24,7 +24,7 @@ def reduce_loss(e: Tensor, reduction: str) -> Tensor:
     """The values themselves, their mean or their sum."""
     if reduction == "none":
         return e
-    return e.mean() if reduction == "mean" else e.sum()  # type: ignore[no-any-return]
+    return e.mean() if reduction == "mean" else e.sum()
 
 
 def _pair(name: str, input: Tensor, target: Tensor, *, warn: bool = True) -> tuple[Tensor, Tensor]:
@@ -36,9 +36,8 @@ def _pair(name: str, input: Tensor, target: Tensor, *, warn: bool = True) -> tup
         if warn:
             warnings.warn(
                 f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). "
-                f"This will "
-                "likely lead to incorrect results due to broadcasting. Please ensure they have the same "
-                "size.",
+                "This will likely lead to incorrect results due to broadcasting. Please ensure they have "
+                "the same size.",
                 UserWarning, stacklevel=3,
             )  # fmt: skip
         shape = broadcast_shapes(a.shape, b.shape)
@@ -71,7 +70,7 @@ def mse_loss(
         tensor_argument("mse_loss", target, 2, "target")
         raise
     if weight is None:
-        return bind(ops.mse_loss, (input, target, reduction))  # type: ignore[no-any-return]
+        return bind(ops.mse_loss, (input, target, reduction))
     return _weighted(bind(ops.mse_loss, (input, target, "none")), weight, reduction)
 
 
@@ -80,7 +79,7 @@ def _weighted(e: Tensor, weight: Tensor, reduction: str) -> Tensor:
         raise ValueError("Weights and input must have the same size.")
     e = e * weight
     if reduction == "mean":
-        return e.sum() / weight.sum()  # type: ignore[no-any-return]
+        return e.sum() / weight.sum()
     return reduce_loss(e, reduction)
 
 
@@ -120,7 +119,7 @@ def smooth_l1_loss(
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
     input, target = _pair("smooth_l1_loss", input, target)
-    return bind(ops.smooth_l1_loss, (input, target, reduction, float(beta)))  # type: ignore[no-any-return]
+    return bind(ops.smooth_l1_loss, (input, target, reduction, float(beta)))
 
 
 def huber_loss(
@@ -139,7 +138,7 @@ def huber_loss(
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     input, target = _pair("huber_loss", input, target)
     if weight is None:
-        return bind(ops.huber_loss, (input, target, reduction, float(delta)))  # type: ignore[no-any-return]
+        return bind(ops.huber_loss, (input, target, reduction, float(delta)))
     return _weighted(bind(ops.huber_loss, (input, target, "none", float(delta))), weight, reduction)
 
 
@@ -155,7 +154,7 @@ def soft_margin_loss(
     tensor_argument("soft_margin_loss", input)
     reduction = reduction_of(reduction, size_average, reduce)
     input, target = _pair("soft_margin_loss", input, target, warn=False)
-    return bind(ops.soft_margin_loss, (input, target, reduction))  # type: ignore[no-any-return]
+    return bind(ops.soft_margin_loss, (input, target, reduction))
 
 
 # ----- probabilities
@@ -180,8 +179,7 @@ def binary_cross_entropy(
     if target._a.shape != input._a.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
-            f"deprecated. "
-            "Please ensure they have the same size."
+            "deprecated. Please ensure they have the same size."
         )
     if target._a.dtype != input._a.dtype:
         raise RuntimeError(f"Found dtype {scalar_type(target)} but expected {scalar_type(input)}")
@@ -189,7 +187,7 @@ def binary_cross_entropy(
     if p.size and ((p < 0).any() or (p > 1).any()):
         raise RuntimeError("all elements of input should be between 0 and 1")
     if weight is None:
-        return bind(ops.binary_cross_entropy, (input, target, reduction))  # type: ignore[no-any-return]
+        return bind(ops.binary_cross_entropy, (input, target, reduction))
     return reduce_loss(bind(ops.binary_cross_entropy, (input, target, "none")) * weight, reduction)
 
 
@@ -213,7 +211,7 @@ def binary_cross_entropy_with_logits(
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     input, target = _pair("binary_cross_entropy_with_logits", input, target)
     if weight is None and pos_weight is None:
-        return bind(ops.binary_cross_entropy_with_logits, (input, target, reduction))  # type: ignore[no-any-return]
+        return bind(ops.binary_cross_entropy_with_logits, (input, target, reduction))
     if pos_weight is None:
         e = bind(ops.binary_cross_entropy_with_logits, (input, target, "none"))
     else:
@@ -226,8 +224,7 @@ def kl_div(
     input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
     log_target: bool = False,
 ) -> Tensor:  # fmt: skip
-    """target·(ln target - input) for log-probabilities `input`; "batchmean" divides the sum by the batch
-    size.
+    """target·(ln target - input) for log-probabilities `input`; "batchmean": the sum by the batch size.
 
     With log_target the target holds logarithms as well.
 

@@ -71,7 +71,7 @@ def batch_norm(
     y, mean, rstd = bind(ops.batch_norm, (input, weight, bias, dims, 1, eps))
     if running_mean is not None or running_var is not None:
         _update(running_mean, running_var, mean._a, rstd._a, momentum, eps, product(shape) // channels)
-    return y  # type: ignore[no-any-return]
+    return y
 
 
 def _update(
@@ -114,8 +114,7 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """(x - E[x]) / sqrt(Var[x] + eps) · weight + bias over the last dimensions, whose sizes are
-    normalized_shape.
+    """(x - E[x]) / sqrt(Var[x] + eps) · weight + bias over the last dimensions, of sizes normalized_shape.
 
     Raises RuntimeError if those sizes or those of weight and bias differ from normalized_shape.
 
@@ -125,7 +124,7 @@ def layer_norm(
     """
     _floating("layer_norm", input)
     dims = _normalized(input, normalized_shape, weight, bias)
-    return bind(ops.layer_norm, (input, weight, bias, dims, -1, eps))[0]  # type: ignore[no-any-return]
+    return bind(ops.layer_norm, (input, weight, bias, dims, -1, eps))[0]
 
 
 def _normalized(x: Tensor, normalized_shape: Any, w: Tensor | None, b: Tensor | None) -> tuple[int, ...]:
@@ -133,23 +132,20 @@ def _normalized(x: Tensor, normalized_shape: Any, w: Tensor | None, b: Tensor | 
     if not wanted:
         raise RuntimeError(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
-            "but got "
-            "normalized_shape = []"
+            "but got normalized_shape = []"
         )
     for name, t in (("weight", w), ("bias", b)):
         if t is not None and t._a.shape != wanted:
             raise RuntimeError(
                 f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
-                f"{list(t._a.shape)} "
-                f"and normalized_shape = {list(wanted)}"
+                f"{list(t._a.shape)} and normalized_shape = {list(wanted)}"
             )
     shape = x._a.shape
     if shape[len(shape) - len(wanted) :] != wanted or len(shape) < len(wanted):
         expected = ", ".join(["*", *map(str, wanted)])
         raise RuntimeError(
             f"Given normalized_shape={list(wanted)}, expected input with shape [{expected}], but got input "
-            f"of "
-            f"size{list(shape)}"
+            f"of size{list(shape)}"
         )
     return tuple(range(len(shape) - len(wanted), len(shape)))
 
@@ -178,8 +174,7 @@ def group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalisation over groups of channels and space, sample by sample; weight and bias per channel; input
-    (N, C, *).
+    """Normalisation of (N, C, *) over groups of channels and space, per sample; weight and bias per channel.
 
     Raises RuntimeError if num_groups does not divide C, or there is one value per group.
 
@@ -205,8 +200,7 @@ def group_norm(
         if t is not None and t._a.shape != (c,):
             raise RuntimeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got "
-                f"{name} of "
-                f"shape {list(t._a.shape)} and input of shape {list(shape)}"
+                f"{name} of shape {list(t._a.shape)} and input of shape {list(shape)}"
             )
     groups = input.reshape(n, num_groups, product(shape[1:]) // num_groups)
     y = bind(ops.layer_norm, (groups, None, None, (2,), -1, eps))[0].reshape(shape)
@@ -268,7 +262,7 @@ def local_response_norm(
     if input._a.ndim < 3:
         raise ValueError(
             f"Expected 3D or higher dimensionality                          input (got {input._a.ndim} "
-            f"dimensions)"
+            "dimensions)"
         )
     if not input._a.size:
         return input
@@ -278,7 +272,7 @@ def local_response_norm(
     squares = (input * input).reshape(shape[0], shape[1], -1)
     taps = resample.neighbour_taps(shape[1], size), resample.same_taps(squares._a.shape[2])
     mean = bind(resample.avg_pool, (squares, taps)).reshape(shape)
-    return input / (mean * alpha + k) ** beta  # type: ignore[no-any-return]
+    return input / (mean * alpha + k) ** beta
 
 
 def normalize(

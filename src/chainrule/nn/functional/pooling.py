@@ -17,15 +17,13 @@ Sizes = int | tuple[int, ...]
 
 
 def check_rank(name: str, x: Tensor, d: int) -> None:
-    """Refuse inputs that are neither (C, …) nor (N, C, …) with d spatial dimensions, or are empty beyond the
-    batch."""
+    """Refuse inputs other than (C, …) or (N, C, …) with d spatial dimensions, or empty beyond the batch."""
     tensor_argument(name, x)
     size = x._a.shape
     if len(size) not in (d + 1, d + 2) or 0 in size[-d - (len(size) == d + 2) :]:
         raise RuntimeError(
             f"{name}: Expected {d + 1}D or {d + 2}D (batch mode) tensor with possibly 0 batch size and other "
-            f"non-zero "
-            f"dimensions for input, but got: {list(size)}"
+            f"non-zero dimensions for input, but got: {list(size)}"
         )
 
 
@@ -134,7 +132,7 @@ def _avg_pool(d: int) -> Callable[..., Tensor]:
             )
             for i, (n, k, s, p, m) in enumerate(zip(size, *windows[:3], out))
         )
-        return bind(resample.avg_pool, (input, taps))  # type: ignore[no-any-return]
+        return bind(resample.avg_pool, (input, taps))
 
     if d == 1:
 
@@ -190,8 +188,7 @@ def _max_unpool(d: int) -> Callable[..., Tensor]:
         if indices._a.shape != input._a.shape:
             raise RuntimeError(
                 f"Expected shape of indices to be same as that of the input tensor ({list(input._a.shape)}) "
-                f"but got "
-                f"indices tensor with shape: {list(indices._a.shape)}"
+                f"but got indices tensor with shape: {list(indices._a.shape)}"
             )
         places = ops._count(size)
         if indices._a.size and (indices._a.min() < 0 or indices._a.max() >= places):
@@ -199,7 +196,7 @@ def _max_unpool(d: int) -> Callable[..., Tensor]:
             raise RuntimeError(
                 f"Found an invalid max index: {wrong} (output volumes are of size {'x'.join(map(str, size))})"
             )
-        return bind(ops.max_unpool, (input, indices, size))  # type: ignore[no-any-return]
+        return bind(ops.max_unpool, (input, indices, size))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""The inverse of max_pool{d}d where it can be: each value back at its index, zeros
@@ -248,7 +245,7 @@ def _lp_pool(d: int) -> Callable[..., Tensor]:
         kernel = tuple_of(kernel_size, d, "kernel_size")
         mean = average(input**norm_type, kernel, stride, 0, ceil_mode)
         total = mean.sign() * mean.abs().relu() * ops._count(kernel)
-        return total ** (1.0 / norm_type)  # type: ignore[no-any-return]
+        return total ** (1.0 / norm_type)
 
     function.__name__ = function.__qualname__ = f"lp_pool{d}d"
     function.__doc__ = f"(Σ xᵖ)^(1/p) over each window of the last {d} dimensions, with p = norm_type."

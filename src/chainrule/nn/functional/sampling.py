@@ -19,8 +19,7 @@ def _constant(a: Any, like: Tensor) -> Tensor:
 
 
 def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Tensor:
-    """The places (N, H, W, 2) or (N, D, H, W, 3) in [-1, 1] that the maps theta (N, 2, 3) or (N, 3, 4) send
-    pixels to.
+    """Where the maps theta (N, 2, 3) or (N, 3, 4) send pixels: (N, H, W, 2) or (N, D, H, W, 3) in [-1, 1].
 
     Raises ValueError for a theta that does not fit `size`.
     """
@@ -44,7 +43,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     axes = [_unit_axis(n, align) for n in size[2:]]
     places = np.stack([*reversed(np.meshgrid(*axes, indexing="ij")), np.ones(size[2:])], -1)
     grid = _constant(places.reshape(-1, d + 1), theta) @ theta.mT
-    return grid.reshape(size[0], *size[2:], d)  # type: ignore[no-any-return]
+    return grid.reshape(size[0], *size[2:], d)
 
 
 def _unit_axis(n: int, align: bool) -> Any:
@@ -58,8 +57,8 @@ def _aligned(name: str, align_corners: bool | None) -> bool:
     if align_corners is None:
         warnings.warn(
             f"Default {name} behavior has changed to align_corners=False since 1.3.0. Please specify "
-            f"align_corners=True "
-            f"if the old behavior is desired. See the documentation of {name} for details.",
+            f"align_corners=True if the old behavior is desired. See the documentation of {name} for "
+            "details.",
             UserWarning, stacklevel=3,
         )  # fmt: skip
     return bool(align_corners)
@@ -72,24 +71,22 @@ def grid_sample(
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
 ) -> Tensor:
-    """The values of images (N, C, H, W) at places grid (N, Ho, Wo, 2) given as (x, y) in [-1, 1]; or 5-D
-    with (x, y, z).
+    """The values of images (N, C, H, W) at places grid (N, Ho, Wo, 2), given as (x, y) in [-1, 1].
 
-    Modes: bilinear, nearest, bicubic (4-D); padding: zeros, border, reflection.
-    Raises ValueError for another mode, RuntimeError for sizes that do not fit.
+    Volumes (N, C, D, H, W) take places (x, y, z). Modes: bilinear, nearest, bicubic (images only); padding:
+    zeros, border, reflection. Raises ValueError for another mode, RuntimeError for sizes that do not fit.
     """
     tensor_argument("grid_sample", input)
     tensor_argument("grid_sample", grid, 2, "grid")
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(
-            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: "
+            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: "
             f"'{mode}'"
         )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(
             "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', "
-            "but got: "
-            f"'{padding_mode}'"
+            f"but got: '{padding_mode}'"
         )
     align = _aligned("grid_sample", align_corners)
     _check_grid(input, grid, mode)
@@ -115,7 +112,7 @@ def grid_sample(
         for s, c in zip(share, corner):
             values = values * (s if c else 1 - s).unsqueeze(1)
         total = values if total is None else total + values
-    return total  # type: ignore[no-any-return]
+    return total
 
 
 def _check_grid(x: Tensor, grid: Tensor, mode: str) -> None:
@@ -123,14 +120,12 @@ def _check_grid(x: Tensor, grid: Tensor, mode: str) -> None:
     if x._a.dtype != grid._a.dtype:
         raise RuntimeError(
             f"grid_sampler(): expected input and grid to have same dtype, but input has {x.dtype.name} and "
-            f"grid has "
-            f"{grid.dtype.name}"
+            f"grid has {grid.dtype.name}"
         )
     if len(size) not in (4, 5) or len(size) != len(places):
         raise RuntimeError(
             "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input "
-            "with sizes "
-            f"{size} and grid with sizes {places}"
+            f"with sizes {size} and grid with sizes {places}"
         )
     if size[0] != places[0]:
         raise RuntimeError(
@@ -207,7 +202,7 @@ def _cubic_sample(x: Tensor, at: list[Tensor], size: tuple[int, ...], padding: s
         inside = [_padded(p, n, padding, align)._a for p, n in zip(places, size)]
         value = _pick(x, [np.rint(p) for p in inside], size) * (weights[0][i] * weights[1][j]).unsqueeze(1)
         total = value if total is None else total + value
-    return total  # type: ignore[no-any-return]
+    return total
 
 
 __all__ = ["affine_grid", "grid_sample"]

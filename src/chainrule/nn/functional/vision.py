@@ -58,15 +58,13 @@ def interpolate(
         _wrong_rank(mode, input._a.ndim)
     if d not in (1, 2, 3):
         raise NotImplementedError(
-            "Input Error: Only 3D, 4D and 5D input Tensors supported "
-            f"(got {d + 2}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | "
-            f"nearest-exact (got {mode})"
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {d + 2}D) for the modes: nearest "
+            f"| linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
         )
     if 0 in input._a.shape[1:] or min(out) <= 0:
         raise RuntimeError(
             f"Input and output sizes should be greater than 0, but got input (H: {spatial[0]}, W: "
-            f"{spatial[-1]}) output "
-            f"(H: {out[0]}, W: {out[-1]})"
+            f"{spatial[-1]}) output (H: {out[0]}, W: {out[-1]})"
         )
     if mode == "area":
         return _AREA[d - 1](input, out)
@@ -78,7 +76,7 @@ def interpolate(
         table(n, m, kernel, None if s is None else float(s), bool(align_corners))
         for n, m, s in zip(spatial, out, scales)
     )
-    return bind(resample.upsample, (input, taps))  # type: ignore[no-any-return]
+    return bind(resample.upsample, (input, taps))
 
 
 def _target(
@@ -95,10 +93,8 @@ def _target(
         if len(sizes) != d:
             raise ValueError(
                 "Input and output must have the same number of spatial dimensions, but got input with "
-                "spatial dimensions "
-                f"of {list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, "
-                f"d2, ...,dK) "
-                "format and output size in (o1, o2, ...,oK) format."
+                f"spatial dimensions of {list(spatial)} and output size of {size}. Please provide input "
+                "tensor in (N, C, d1, d2, ...,dK) format and output size in (o1, o2, ...,oK) format."
             )
         return tuple(int(n) for n in sizes), (None,) * d
     if scale is None:
@@ -107,10 +103,8 @@ def _target(
     if len(scales) != d:
         raise ValueError(
             "Input and scale_factor must have the same number of spatial dimensions, but got input with "
-            "spatial "
-            f"dimensions of {list(spatial)} and scale_factor of shape {scale}. Please provide input tensor "
-            f"in "
-            "(N, C, d1, d2, ...,dK) format and scale_factor in (s1, s2, ...,sK) format."
+            f"spatial dimensions of {list(spatial)} and scale_factor of shape {scale}. Please provide input "
+            "tensor in (N, C, d1, d2, ...,dK) format and scale_factor in (s1, s2, ...,sK) format."
         )
     out = tuple(math.floor(n * float(s)) for n, s in zip(spatial, scales))
     return out, (None,) * d if recompute else scales
@@ -119,9 +113,8 @@ def _target(
 def _wrong_rank(mode: str, rank: int) -> None:
     if mode not in _KERNELS:
         raise NotImplementedError(
-            "Input Error: Only 3D, 4D and 5D input Tensors supported "
-            f"(got {rank}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | "
-            f"nearest-exact (got {mode})"
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {rank}D) for the modes: nearest | "
+            f"linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
         )
     raise NotImplementedError(f"Got {rank}D input, but {mode} mode needs {_KERNELS[mode][1] + 2}D input")
 
@@ -170,7 +163,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     if len(shape) < 3:
         raise RuntimeError(
             f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} "
-            f"dimension(s)"
+            "dimension(s)"
         )
     if r <= 0:
         raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
@@ -178,12 +171,11 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     if c % (r * r):
         raise RuntimeError(
             "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
-            "upscale_factor, but "
-            f"input.size(-3)={c} is not divisible by {r * r}"
+            f"upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
         )
     n = len(lead)
     blocks = input.reshape(*lead, c // (r * r), r, r, h, w)
-    return blocks.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2).reshape(*lead, c // (r * r), h * r, w * r)  # type: ignore[no-any-return]
+    return blocks.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2).reshape(*lead, c // (r * r), h * r, w * r)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -198,7 +190,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     if len(shape) < 3:
         raise RuntimeError(
             f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} "
-            f"dimension(s)"
+            "dimension(s)"
         )
     if r <= 0:
         raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
@@ -207,12 +199,11 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
         if size % r:
             raise RuntimeError(
                 f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
-                f"input.size({place})={size} is "
-                f"not divisible by {r}"
+                f"input.size({place})={size} is not divisible by {r}"
             )
     n = len(lead)
     blocks = input.reshape(*lead, c, h // r, r, w // r, r)
-    return blocks.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3).reshape(*lead, c * r * r, h // r, w // r)  # type: ignore[no-any-return]
+    return blocks.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3).reshape(*lead, c * r * r, h // r, w // r)
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
@@ -237,7 +228,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         raise RuntimeError(
             f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
         )
-    return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(shape)  # type: ignore[no-any-return]
+    return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(shape)
 
 
 native_channel_shuffle = channel_shuffle

@@ -25,7 +25,7 @@ class _WeightNorm(Module):
         return (v * v).sum(others, keepdim=True).sqrt()
 
     def forward(self, weight_g: Any, weight_v: Any) -> Tensor:
-        return weight_v * (weight_g / self._norm(weight_v))  # type: ignore[no-any-return]
+        return weight_v * (weight_g / self._norm(weight_v))
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """(g, v) for a weight: its norm and itself."""

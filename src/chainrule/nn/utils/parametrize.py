@@ -123,8 +123,7 @@ class ParametrizationList(ModuleList):
         if len(parts) != self.ntensors:
             raise ValueError(
                 f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a "
-                f"sequence of "
-                f"length {len(parts)}."
+                f"sequence of length {len(parts)}."
             )
         for original, part in zip(self._originals(), parts):
             original.data = part.detach()
@@ -228,8 +227,7 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     else:
         raise ValueError(
             "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in "
-            "terms of a "
-            "sequence of tensors."
+            "terms of a sequence of tensors."
         )
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]

@@ -1,5 +1,8 @@
 """Learning rate schedules: objects that set an optimizer's learning rates from one epoch to the next."""
 
+from typing import TYPE_CHECKING
+
+from ..._missing import module_getattr
 from .base import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 from .base import LRScheduler as LRScheduler
 from .base import _LRScheduler as _LRScheduler
@@ -37,3 +40,6 @@ __all__ = [
     "SequentialLR",
     "StepLR",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = module_getattr(__name__)

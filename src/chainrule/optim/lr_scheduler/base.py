@@ -62,9 +62,8 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
         return [copied(value) for _ in range(count)]
     if len(value) != count:
         raise ValueError(
-            f"{name} must have the same length as optimizer.param_groups. "
-            f"{name} has {len(value)} values, param_groups has {count}. "
-            f"Pass one number for all groups or a list with one for each."
+            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, "
+            f"param_groups has {count}. Pass one number for all groups or a list with one for each."
         )
     return [copied(item) for item in value]
 

@@ -37,9 +37,8 @@ class _CompositeScheduler(LRScheduler):
             if scheduler.optimizer is not optimizer:
                 raise ValueError(
                     f"{name} expects all schedulers to belong to the same optimizer, but got scheduler "
-                    f"{type(scheduler).__name__} at index {i} has {scheduler.optimizer}, "
-                    f"which is different from {type(optimizer).__name__}. "
-                    "Build every scheduler on one optimizer."
+                    f"{type(scheduler).__name__} at index {i} has {scheduler.optimizer}, which is different "
+                    f"from {type(optimizer).__name__}. Build every scheduler on one optimizer."
                 )
 
     def state_dict(self) -> dict[str, Any]:

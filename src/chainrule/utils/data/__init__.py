@@ -1,5 +1,8 @@
 """Datasets, samplers and the DataLoader that turns them into batches."""
 
+from typing import TYPE_CHECKING
+
+from ..._missing import module_getattr
 from .collate import default_collate as default_collate
 from .collate import default_convert as default_convert
 from .dataloader import DataLoader as DataLoader
@@ -27,3 +30,6 @@ __all__ = [
     "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "default_collate", "default_convert",
     "get_worker_info", "random_split",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = module_getattr(__name__)

@@ -153,7 +153,7 @@ class DataLoader(Generic[T_co]):
             self._iterator = self._get_iterator()
         else:
             self._iterator.reset(self)
-        return self._iterator  # type: ignore[no-any-return]
+        return self._iterator
 
     def _get_iterator(self) -> BaseIterator:
         if self.num_workers == 0:
@@ -209,8 +209,8 @@ def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None
         raise ValueError("timeout option should be non-negative")
     if num_workers == 0 and prefetch_factor is not None:
         raise ValueError(
-            "prefetch_factor option could only be specified in multiprocessing."
-            "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+            "prefetch_factor option could only be specified in multiprocessing.let num_workers > 0 to "
+            "enable multiprocessing, otherwise set prefetch_factor to None."
         )
     if prefetch_factor is not None and prefetch_factor < 0:
         raise ValueError("prefetch_factor option should be non-negative")
@@ -246,9 +246,7 @@ def _check_sampling(
 
 
 class BaseIterator:
-    """One pass over a loader; making it draws the workers' base seed, as PyTorch does, even without
-    workers.
-    """
+    """One pass over a loader; it draws the workers' base seed, as PyTorch does, even without workers."""
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         self._dataset = loader.dataset

@@ -74,8 +74,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class StackDataset(Dataset[Any]):
-    """Datasets of one length side by side: a sample is the tuple (or, by keywords, the dict) of their
-    samples.
+    """Datasets of one length side by side: a sample is the tuple (by keywords: the dict) of their samples.
 
     Raises ValueError for no datasets, for both kinds of arguments, and for lengths that differ.
 
@@ -88,8 +87,8 @@ class StackDataset(Dataset[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args and kwargs:
             raise ValueError(
-                "Supported either ``tuple``- (via ``args``) or"
-                "``dict``- (via ``kwargs``) like input/output, but both types are given."
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, "
+                "but both types are given."
             )
         if not args and not kwargs:
             raise ValueError("At least one dataset should be passed")
@@ -186,8 +185,7 @@ class ChainDataset(IterableDataset[Any]):
 
 
 class Subset(Dataset[T_co]):
-    """The samples of a dataset at `indices`; a subclass that overrides __getitem__ overrides __getitems__ as
-    well.
+    """The samples of a dataset at `indices`; subclasses that override __getitem__ override __getitems__ too.
 
     >>> Subset("abcd", [3, 0])[0]
     'd'
@@ -199,10 +197,10 @@ class Subset(Dataset[T_co]):
         cls: Any = type(self)
         if cls.__getitem__ is not Subset.__getitem__ and cls.__getitems__ is Subset.__getitems__:
             raise NotImplementedError(
-                f"{cls.__name__} overrides __getitem__ but not __getitems__. "
-                "When subclassing Subset and overriding __getitem__, you must also override "
-                "__getitems__ to ensure DataLoader works correctly with your custom logic. "
-                "A simple implementation:\n\n"
+                f"{cls.__name__} overrides __getitem__ but not __getitems__. When subclassing Subset and "
+                "overriding __getitem__, you must also override __getitems__ to ensure DataLoader works "
+                "correctly with your custom logic. A simple implementation:\n"
+                "\n"
                 "def __getitems__(self, indices):\n"
                 "    return [self.__getitem__(idx) for idx in indices]"
             )

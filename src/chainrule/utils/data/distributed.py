@@ -12,8 +12,7 @@ __all__ = ["DistributedSampler"]
 
 
 class DistributedSampler(Sampler[int]):
-    """Every `num_replicas`-th index from `rank` on, of an order that all replicas shuffle alike by seed +
-    epoch.
+    """Every `num_replicas`-th index from `rank` on, of an order that all replicas shuffle by seed + epoch.
 
     The order is padded with its first indices (`drop_last`: cut) so that all shares have one size. Call
     `set_epoch` before each epoch for a new shuffle. Raises RuntimeError without `num_replicas` and `rank`,

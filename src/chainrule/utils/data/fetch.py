@@ -127,9 +127,7 @@ def make_fetcher(
 
 
 def _tensors_behind(dataset: Any) -> tuple[TensorDataset, np.ndarray[Any, Any] | None] | None:
-    """The plain TensorDataset that `dataset` is or selects from, with the selected rows (None: all in
-    order).
-    """
+    """The plain TensorDataset that `dataset` is or selects from, with the rows (None: all in order)."""
     cls: Any = type(dataset)
     if isinstance(dataset, TensorDataset):
         plain = cls.__getitem__ is TensorDataset.__getitem__ and not hasattr(dataset, "__getitems__")

@@ -63,9 +63,7 @@ class _Worker:
 
 
 def _shut_down(workers: list[_Worker], owner: int) -> None:
-    """End the workers: ask them, read away what they still send, and terminate those that do not end in
-    time.
-    """
+    """End the workers: ask them, read away what they still send, terminate those that do not end in time."""
     if os.getpid() != owner:
         return  # in a worker forked later, which inherited this iterator
     for worker in workers:

@@ -42,9 +42,7 @@ def _require_bool(name: str, value: Any, error: type[Exception] = ValueError) ->
 
 
 class Sampler(Generic[T_co]):
-    """Yields indices (or lists of indices) of a dataset; a subclass has `__iter__` and, for len(loader),
-    `__len__`.
-    """
+    """Yields indices (or lists of them) of a dataset; a subclass has `__iter__`, for len(loader) `__len__`."""
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError
@@ -215,9 +213,7 @@ class BatchSampler(Sampler[list[int]]):
 
 
 def index_arrays(sampler: Any) -> Iterator[slice | np.ndarray[Any, Any]] | None:
-    """The batches of a plain BatchSampler as slices or index arrays; None if its parts are of the user's
-    making.
-    """
+    """A plain BatchSampler's batches as slices or index arrays; None if its parts are of the user's making."""
     if type(sampler) is not BatchSampler:
         return None
     source = sampler.sampler
@@ -235,9 +231,7 @@ def _slices(sampler: BatchSampler, source: SequentialSampler) -> Iterator[slice]
 
 
 def _shuffled(sampler: BatchSampler, source: RandomSampler) -> Iterator[np.ndarray[Any, Any]]:
-    """As the lists of BatchSampler: a batch may span blocks, and a block is drawn when its first index is
-    due.
-    """
+    """As the lists of BatchSampler: a batch may span blocks; a block is drawn when its first index is due."""
     size = sampler.batch_size
     rest = np.empty(0, np.int64)
     for block in source._blocks():

@@ -33,9 +33,7 @@ RESUME = "resume"  # sent instead of a task: start the dataset anew
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """What a worker process knows of itself: its number, how many there are, its seed, its copy of the
-    dataset.
-    """
+    """What a worker knows of itself: its number, how many there are, its seed, its copy of the dataset."""
 
     id: int
     num_workers: int
@@ -112,7 +110,7 @@ class WorkerTask:
 def numpy_seed(base_seed: int, worker_id: int) -> list[int]:
     """Four 32-bit words for np.random.seed, unrelated to those of the other generators."""
     words = [worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]
-    return np.random.SeedSequence(words).generate_state(4).tolist()  # type: ignore[no-any-return]
+    return np.random.SeedSequence(words).generate_state(4).tolist()
 
 
 def run_worker(task: WorkerTask, pipe: Any) -> None:
@@ -186,9 +184,7 @@ def _prepare(task: WorkerTask, where: str, first: bool) -> tuple[Any, ExceptionW
 
 
 def _pickled(number: int, data: Any, where: str) -> Any:
-    """The answer as bytes; a batch (or an exception's type) that cannot be pickled becomes an error that
-    can.
-    """
+    """The answer as bytes; a batch (or exception type) that cannot be pickled becomes an error that can."""
     try:
         return ForkingPickler.dumps((number, data))
     except Exception as error:

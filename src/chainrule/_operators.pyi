@@ -1,14 +1,9 @@
 """What type checkers need to know of Tensor: the operators that are attached from the records at run time."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .ops.record import Carrier
-
-if TYPE_CHECKING:
-    from .tensor import Tensor
-
+from .tensor import Tensor
 
 class Operators(Carrier):
     """Declarations only; operators.py and the functional modules attach the real methods."""
