@@ -1,7 +1,7 @@
 """Eager training steps against PyTorch: the same program on both, each in processes of its own.
 
-Each workload is written once, for a module with PyTorch's API, and returns a function that takes one training step (or
-several: the second value is how many).
+Each workload is written once, for a module with PyTorch's API, and returns a function that takes one training step
+(or several: the second value is how many).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def small_net(torch: Any) -> Step:
 
 
 def loader_adam(torch: Any) -> Step:
-    """Sequential(Linear(1, 1), Linear(1, 1)), Adam, 50 points in batches of 5 from a DataLoader: one epoch."""
+    """Two Linear(1, 1) in a Sequential, Adam, 50 points in batches of 5 from a DataLoader: one epoch."""
     from_data = torch.utils.data
     x = torch.arange(1, 100, 2, dtype=torch.float32)
     data = from_data.DataLoader(from_data.TensorDataset(x, x * 2 + 10), batch_size=5)

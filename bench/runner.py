@@ -15,7 +15,7 @@ SECONDS = 0.6  # of timed steps in each process
 
 
 class Figure(NamedTuple):
-    """What a library needed: µs per step (median and all rounds) and the loss after a fixed number of steps."""
+    """What a library needed: µs per step (median, all rounds) and the loss after a fixed number of steps."""
 
     median: float
     rounds: list[float]

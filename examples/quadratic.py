@@ -1,6 +1,7 @@
 """Fit y = w1·x² + w2·x + b to five points by gradient descent, one point at a time.
 
-An ordinary PyTorch script: run it with `chainrule run examples/quadratic.py`, or with `python` where PyTorch is installed.
+An ordinary PyTorch script: run it with `chainrule run examples/quadratic.py`, or with `python` where PyTorch
+is installed.
 """
 
 import torch

@@ -250,16 +250,20 @@ if TYPE_CHECKING:
     from .serialization import load as load
     from .serialization import save as save
 else:
-    _ELSEWHERE = {"save": ".serialization", "load": ".serialization", "set_printoptions": "._repr"} | dict.fromkeys(
-        (
-            "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d",
-            "batch_norm", "bilinear", "binary_cross_entropy_with_logits", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
-            "conv_transpose3d", "cosine_embedding_loss", "cosine_similarity", "ctc_loss", "dropout", "embedding",
-            "embedding_bag", "feature_alpha_dropout", "group_norm", "hinge_embedding_loss", "instance_norm",
-            "kl_div", "layer_norm", "margin_ranking_loss", "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool3d",
-            "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu_",
-            "rms_norm", "rrelu", "selu", "selu_", "celu", "threshold", "threshold_", "triplet_margin_loss",
-        ),
-        ".nn.functional",
+    _NETWORK = (
+        "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "batch_norm", "bilinear",
+        "binary_cross_entropy_with_logits", "celu", "celu_", "channel_shuffle", "conv1d", "conv2d", "conv3d",
+        "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_embedding_loss",
+        "cosine_similarity", "ctc_loss", "dropout", "embedding", "embedding_bag", "feature_alpha_dropout",
+        "group_norm", "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "margin_ranking_loss",
+        "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool3d", "pairwise_distance",
+        "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu_", "rms_norm", "rrelu",
+        "selu", "selu_", "threshold", "threshold_", "triplet_margin_loss",
     )  # fmt: skip
+    _ELSEWHERE = {
+        "save": ".serialization",
+        "load": ".serialization",
+        "set_printoptions": "._repr",
+        **dict.fromkeys(_NETWORK, ".nn.functional"),
+    }
     __getattr__ = module_getattr(__name__, _ELSEWHERE)

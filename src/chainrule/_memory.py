@@ -1,9 +1,10 @@
 """Keep freed memory for the next training step instead of handing it back to the system.
 
-A step allocates and frees the same large arrays (gradients, activations) again and again. glibc returns freed
-blocks of that size to the system, and taking them back costs a page fault for every 4 KiB: on 784-512-512-10 with
-batch 128 this was a third of the step (7.6 ms against 5.3 ms). Two limits of the allocator, set once, avoid it; a
-program that sets them itself through the environment is left alone, and other C libraries do not have them.
+A step allocates and frees the same large arrays (gradients, activations) again and again. glibc returns
+freed blocks of that size to the system, and taking them back costs a page fault for every 4 KiB: on a
+784-512-512-10 network with batch 128 this was a third of the step (7.6 ms against 5.3 ms). Two limits of the
+allocator, set once, avoid it; a program that sets them itself through the environment is left alone, and
+other C libraries do not have them.
 """
 
 from __future__ import annotations

@@ -16,9 +16,10 @@ _IMPORT_FROM = opmap["IMPORT_FROM"]
 def module_getattr(module_name: str, elsewhere: Mapping[str, str] | None = None) -> Callable[[str], Any]:
     """Return a PEP 562 ``__getattr__`` for the module of that name.
 
-    It fetches the names of ``elsewhere`` from the modules given there (relative to this package), imports a submodule on first use, as ``torch.optim.lr_scheduler`` works after ``import torch`` alone,
-    and otherwise raises AttributeError (ImportError for ``from module import name``) that names what was
-    asked for and the nearest names the module has.
+    It fetches the names of ``elsewhere`` from the modules given there (relative to this package), imports a
+    submodule on first use, as ``torch.optim.lr_scheduler`` works after ``import torch`` alone, and otherwise
+    raises AttributeError (ImportError for ``from module import name``) that names what was asked for and the
+    nearest names the module has.
 
     >>> get = module_getattr("chainrule")
     >>> get("there_is_no_such_name")

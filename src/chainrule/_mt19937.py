@@ -58,7 +58,7 @@ class Generator:
                     fix="use Generator()",
                 )
             )
-        self.device = "cpu"
+        self.device: Any = "cpu"
         self._made = False
         self._seed = DEFAULT_SEED
         self._fresh = True

@@ -24,8 +24,8 @@ class autocast:
     ) -> None:
         if device_type == "cpu" and enabled:
             raise RuntimeError(
-                "autocast on the CPU is not in chainrule yet: it would compute in bfloat16. Pass enabled=False to "
-                "compute in the tensors' own dtype."
+                "autocast on the CPU is not in chainrule yet: it would compute in bfloat16. Pass "
+                "enabled=False to compute in the tensors' own dtype."
             )
 
     def __enter__(self) -> autocast:

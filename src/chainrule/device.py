@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-_KNOWN = frozenset("cpu cuda mps xpu meta hpu xla privateuseone mkldnn ipu vulkan mtia".split())
+_KNOWN = {
+    "cpu", "cuda", "hpu", "ipu", "meta", "mkldnn", "mps", "mtia", "privateuseone", "vulkan", "xla", "xpu",
+}  # fmt: skip
 
 
 class device:

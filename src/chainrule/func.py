@@ -225,5 +225,6 @@ def functional_call(
         for owner, table, leaf, value in reversed(old):
             getattr(owner, table)[leaf] = value
 
+
 if not TYPE_CHECKING:
     __getattr__ = module_getattr(__name__)

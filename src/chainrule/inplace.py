@@ -1,8 +1,8 @@
 """In-place changes: written into the tensor's own memory, recorded as if out of place, seen by every view.
 
-NOTE [In place] `x.mul_(y)` records `x_new = mul(x_old, y)`, writes x_new's values into x's memory and gives x the
-new node. If x is a view, its root gets a node that scatters the new part into the old whole, and every living view
-of the root is derived from it anew.
+NOTE [In place] `x.mul_(y)` records `x_new = mul(x_old, y)`, writes x_new's values into x's memory and gives x
+the new node. If x is a view, its root gets a node that scatters the new part into the old whole, and every
+living view of the root is derived from it anew.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def assign(x: Tensor, r: Tensor, spot: Any) -> Tensor:
         r = r.expand(a.shape)
     if out.dtype != a.dtype:
         r = cast(r, dtype_of(a))
-    _require_own_memory(a)
+    require_own_memory(a)
     a[...] = r._a
     touch(x, spot)
     if r._node is not None or x._node is not None:
@@ -103,7 +103,7 @@ def _kind(a: Any) -> str:
     return scalar_type(dtype_of(a))
 
 
-def _require_own_memory(a: Any) -> None:
+def require_own_memory(a: Any) -> None:
     if not a.flags.writeable or (
         a.size and 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape))
     ):
@@ -226,6 +226,7 @@ __all__ = [
     "inplace",
     "old_value",
     "rebase",
+    "require_own_memory",
     "require_writable",
     "scalar_dtype",
     "touch",

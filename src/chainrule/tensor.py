@@ -1,7 +1,7 @@
 """Tensor: a thin object on a NumPy array and its place on the tape.
 
-NOTE [Storage] `_a` is the array, or, for a fresh 0-dim result, the scalar that NumPy returned (ten times quicker
-to compute with). `_array()` turns it into an array for whoever shares or writes its memory.
+NOTE [Storage] `_a` is the array, or, for a fresh 0-dim result, the scalar that NumPy returned (ten times
+quicker to compute with). `_array()` turns it into an array for whoever shares or writes its memory.
 NOTE [Views] A view knows its root `_base` and the operations `_chain` that lead from the root to it; the root
 keeps weak references to its views, so that an in-place change can give each its new place on the tape.
 """
@@ -122,8 +122,8 @@ class Tensor(_Base):
             if value:
                 return
             raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
-                "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+                "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
         if not value:
             self._node = None
@@ -148,7 +148,7 @@ class Tensor(_Base):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._a = value._array()
         if type(self._node) is AccumulateGrad:
-            self._node.shape = self._a.shape
+            self._node.shape, self._node.dtype = self._a.shape, self._a.dtype
 
     def _wrap_like(self, array: Any) -> Tensor:
         return Tensor._wrap(array)
@@ -347,7 +347,7 @@ class Tensor(_Base):
     def __reduce__(self) -> Any:
         if not self.is_leaf:
             raise RuntimeError(
-                "pickling a tensor that was computed from others would drop its history: pickle x.detach()"
+                "Pickling a tensor that was computed from others would drop its history: pickle x.detach()."
             )
         return _rebuild, (type(self), self._array(), self.dtype.name, self._node is not None)
 

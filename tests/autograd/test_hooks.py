@@ -116,7 +116,9 @@ def test_what_a_hook_may_return():
 
 
 def test_hooks_need_a_gradient():
-    with pytest.raises(RuntimeError, match="cannot register a hook on a tensor that doesn't require gradient"):
+    with pytest.raises(
+        RuntimeError, match="cannot register a hook on a tensor that doesn't require gradient"
+    ):
         cr.ones(1).register_hook(lambda g: None)
     with pytest.raises(RuntimeError, match="can't retain_grad on Tensor that has requires_grad=False"):
         cr.ones(1).retain_grad()
@@ -230,7 +232,9 @@ def test_retain_grad_on_one_output_of_several():
 def test_post_accumulate_hooks_see_the_finished_grad():
     x = leaf(1.0)
     seen = []
-    handle = x.register_post_accumulate_grad_hook(lambda p: seen.append((p is x, p.grad.item(), cr.is_grad_enabled())))
+    handle = x.register_post_accumulate_grad_hook(
+        lambda p: seen.append((p is x, p.grad.item(), cr.is_grad_enabled()))
+    )
     (x * 2).sum().backward()
     (x * 3).sum().backward()
     handle.remove()

@@ -1,4 +1,4 @@
-"""The house rules that a program can check: sizes, one-way imports, no operation names outside the records."""
+"""The house rules that a program can check: sizes, one-way imports, operations named in one place."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ PACKAGE = ROOT / "src" / "chainrule"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # A module may import from its own layer and from those before it.
 LAYERS = [
-    {"errors", "types", "device", "_size", "_missing", "threads", "_mt19937", "_rng_normal", "_rng_continuous",
-     "_rng_integers", "_rng_discrete", "random"},
+    {
+        "errors", "types", "device", "_size", "_memory", "_missing", "threads", "random", "return_types",
+        "_mt19937", "_rng_normal", "_rng_continuous", "_rng_integers", "_rng_discrete",
+    },
     {"ops"},
     {"tensor", "autograd", "dispatch", "inplace", "_repr"},
     {"functional"},
-    {"nn", "optim", "utils", "serialization", "func", "linalg", "special", "cuda", "backends", "accelerator", "amp", "fft"},
+    {
+        "nn", "optim", "utils", "serialization", "func", "linalg", "special", "cuda", "backends",
+        "accelerator", "amp", "fft",
+    },
     {"_shim", "cli", "__main__"},
 ]  # fmt: skip
 
@@ -78,23 +83,42 @@ def test_only_numpy_and_scipy_below_the_tensor() -> None:
                 assert node.module in ("errors", "types"), f"{path.name} imports {node.module}"
 
 
-def test_no_operation_is_named_in_a_condition_outside_its_record() -> None:
-    from tests.registry.records import RECORDS
+# What an operation is called, by its record or by its node on the tape.
+NAME_OF_AN_OPERATION = re.compile(r"\b(op|operation|record|equation|node|grad_fn)\.(name|grad_name)\b")
 
-    names = set(RECORDS)
-    for path in FILES:
-        if path.relative_to(PACKAGE).parts[0] == "ops":
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
-            if isinstance(node, ast.Compare):
-                for side in (node.left, *node.comparators):
-                    compares_op = (
-                        isinstance(side, ast.Attribute)
-                        and side.attr == "name"
-                        and "op" in ast.unparse(side.value)
-                    )
-                    assert not compares_op, f"{_name(path)}:{node.lineno} compares an operation's name"
-    assert names
+
+def _decides_by_name(source: str) -> list[int]:
+    """The lines where a comparison or a match looks at the name of an operation."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        looked_at: list[ast.expr] = []
+        if isinstance(node, ast.Compare):
+            looked_at = [node.left, *node.comparators]
+        elif isinstance(node, ast.Match):
+            looked_at = [node.subject]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            looked_at = [node.func] if node.func.attr in ("startswith", "endswith") else []
+        if any(NAME_OF_AN_OPERATION.search(ast.unparse(side)) for side in looked_at):
+            found.append(node.lineno)
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if op.name == 'add': pass",
+        "x = node.op.name in ('add', 'mul')",
+        "match op.name:\n    case 'add': pass",
+        "y = node.name().startswith('Add')",
+    ],
+)
+def test_a_decision_by_name_is_found(source: str) -> None:
+    assert _decides_by_name(source) == [1]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.parent.name != "ops"], ids=_name)
+def test_no_operation_is_named_in_a_condition_outside_its_record(path: Path) -> None:
+    assert not _decides_by_name(path.read_text(encoding="utf8"))
 
 
 FORBIDDEN = re.compile(r"\b(TODO|FIXME|XXX)\b")

@@ -38,7 +38,9 @@ def weights(averaged):
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{}, {"avg_fn": get_swa_avg_fn()}, {"multi_avg_fn": get_swa_multi_avg_fn()}], ids=str
+    "kwargs",
+    [{}, {"avg_fn": get_swa_avg_fn()}, {"multi_avg_fn": get_swa_multi_avg_fn()}],
+    ids=lambda kwargs: next(iter(kwargs), "default"),
 )
 def test_equal_weights_give_the_mean(kwargs):
     averaged = averaged_over([1.0, 2.0, 6.0, 7.0], **kwargs)
@@ -47,7 +49,9 @@ def test_equal_weights_give_the_mean(kwargs):
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{"avg_fn": get_ema_avg_fn(0.75)}, {"multi_avg_fn": get_ema_multi_avg_fn(0.75)}], ids=str
+    "kwargs",
+    [{"avg_fn": get_ema_avg_fn(0.75)}, {"multi_avg_fn": get_ema_multi_avg_fn(0.75)}],
+    ids=lambda kwargs: next(iter(kwargs), "default"),
 )
 def test_exponential_weights(kwargs):
     assert weights(averaged_over([1.0, 2.0, 6.0], **kwargs)) == {0.75 * (0.75 + 0.25 * 2) + 0.25 * 6}

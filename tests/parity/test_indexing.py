@@ -142,3 +142,65 @@ def test_named_functions(call: Any) -> None:
         return y, x.grad
 
     same(called)
+
+
+WRITES: dict[str, Any] = {
+    "index_add_": lambda m, x, v: x.index_add_(0, m.tensor([0, 1, 0]), v, alpha=2),
+    "index_copy_": lambda m, x, v: x.index_copy_(0, m.tensor([1, 0, 2]), v),
+    "index_fill_": lambda m, x, v: x.index_fill_(1, m.tensor([2, 0]), 2.5),
+    "scatter_": lambda m, x, v: x.scatter_(0, m.tensor([[1, 0, 2]]), v[:1]),
+    "scatter_ number": lambda m, x, v: x.scatter_(1, m.tensor([[1], [0]]), 2.5),
+    "scatter_add_": lambda m, x, v: x.scatter_add_(0, m.tensor([[0, 1, 0], [0, 1, 2]]), v[:2]),
+    "index_put_": lambda m, x, v: x.index_put_((m.tensor([0, 2, 0]),), v, accumulate=True),
+}
+PARTS: dict[str, Any] = {
+    "whole": lambda x: x,
+    "transposed": lambda x: x.t(),
+    "reversed columns": lambda x: x.t()[:, :].t(),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_writes_at_indices_go_into_the_memory_of_every_view(name: str, part: str, dtype: str) -> None:
+    def program(m: Any) -> Any:
+        kind = getattr(m, dtype)
+        leaf = m.tensor(np.arange(9.0).reshape(3, 3), dtype=kind, requires_grad=True)
+        v = m.tensor(np.arange(9.0).reshape(3, 3) / 4, dtype=kind, requires_grad=True)
+        x = leaf * 1
+        changed = WRITES[name](m, PARTS[part](x), v)
+        (x * x).sum().backward()
+        results = [x, changed, leaf.grad] + ([v.grad] if v.grad is not None else [])
+        return [t.detach().double() for t in results]
+
+    same(program)
+
+
+def test_writes_without_a_gradient_reach_a_transposed_tensor() -> None:
+    def program(m: Any) -> Any:
+        x = m.zeros(3, 2)
+        x.t().index_put_((m.tensor([0, 0]),), m.ones(2, 3), accumulate=True)
+        return [x]
+
+    same(program)
+
+
+def test_a_source_in_the_memory_that_is_written_is_read_first() -> None:
+    x = cr.tensor([1.0, 2.0, 3.0])
+    x.index_add_(0, cr.tensor([1, 2, 0]), x)
+    assert x.tolist() == [4.0, 3.0, 5.0]
+
+
+REFUSED: list[Any] = [
+    lambda m: m.zeros(2, 2, requires_grad=True).index_add_(0, m.tensor([0]), m.ones(1, 2)),
+    lambda m: m.zeros(2, 2, requires_grad=True)[:1].scatter_(0, m.tensor([[0]]), 1.0),
+    lambda m: m.zeros(1, 2).expand(3, 2).index_add_(0, m.tensor([0]), m.ones(1, 2)),
+    lambda m: m.zeros(1, 2).expand(3, 2).scatter_add_(0, m.tensor([[0]]), m.ones(1, 1)),
+    lambda m: m.zeros(2, 2).scatter_(0, m.tensor([[5]]), 1.0),
+]
+
+
+@pytest.mark.parametrize("call", REFUSED, ids=range(len(REFUSED)))
+def test_refused_writes(call: Any) -> None:
+    same(lambda m: [call(m)])

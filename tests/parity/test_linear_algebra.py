@@ -33,7 +33,9 @@ def symmetric(m: Any, a: Any) -> Any:
 
 CASES: dict[str, tuple[Any, ...]] = {
     **{f"matmul {i}": (lambda m, a, b: a @ b, a, b) for i, (a, b) in enumerate([
-        (A34, A43), (V3, V3), (A34, V4), (V3, A34), (B, A43), (B, C), (V4, C), (B, V4), (A34, C), (B[:, None], C)])},
+        (A34, A43), (V3, V3), (A34, V4), (V3, A34), (B, A43), (B, C), (V4, C), (B, V4), (A34, C),
+        (B[:, None], C),
+    ])},
     "einsum ij,jk": (lambda m, a, b: m.einsum("ij,jk->ik", a, b), A34, A43),
     "einsum implicit": (lambda m, a, b: m.einsum("ij,jk", a, b), A34, A43),
     "einsum trace": (lambda m, a: m.einsum("ii", a), A33),
@@ -60,7 +62,9 @@ CASES: dict[str, tuple[Any, ...]] = {
     "solve right": (lambda m, a, b: m.linalg.solve(a, b, left=False), A33, A43),
     "solve_triangular": (lambda m, a, b: m.linalg.solve_triangular(a, b, upper=True), A33, A34),
     "solve_triangular right unit": (
-        lambda m, a, b: m.linalg.solve_triangular(a, b, upper=False, left=False, unitriangular=True), A33, A43),
+        lambda m, a, b: m.linalg.solve_triangular(a, b, upper=False, left=False, unitriangular=True),
+        A33, A43,
+    ),
     "cholesky": (lambda m, a: m.linalg.cholesky(symmetric(m, a)), A33),
     "cholesky upper": (lambda m, a: m.linalg.cholesky(symmetric(m, a), upper=True), SB),
     "cholesky_solve": (lambda m, b, a: m.cholesky_solve(b, a), A34, np.linalg.cholesky(S)),
@@ -74,26 +78,33 @@ CASES: dict[str, tuple[Any, ...]] = {
     "pinv": (lambda m, a: m.linalg.pinv(a), A43),
     "pinv batch": (lambda m, a: m.linalg.pinv(a), B),
     "lu_solve": (lambda m, a, b: m.linalg.lu_solve(*m.linalg.lu_factor(a), b), A33, A34),
-    "lu_solve right adjoint": (lambda m, a, b: m.linalg.lu_solve(*m.linalg.lu_factor(a), b, left=False, adjoint=True), A33, A43),
+    "lu_solve right adjoint": (
+        lambda m, a, b: m.linalg.lu_solve(*m.linalg.lu_factor(a), b, left=False, adjoint=True), A33, A43,
+    ),
     "lstsq": (lambda m, a, b: m.linalg.lstsq(a, b).solution, A43, numbers(4, 2, seed=8)),
     "cross": (lambda m, a, b: m.linalg.cross(a, b), numbers(2, 3, seed=1), numbers(1, 3, seed=9)),
     "kron": (lambda m, a, b: m.kron(a, b), A34, numbers(2, 2, seed=1)),
     "vander": (lambda m, a: m.linalg.vander(a, N=4), V3),
-    "tensorsolve": (lambda m, a, b: m.linalg.tensorsolve(a, b), numbers(2, 3, 6, seed=1), numbers(2, 3, seed=2)),
+    "tensorsolve": (
+        lambda m, a, b: m.linalg.tensorsolve(a, b), numbers(2, 3, 6, seed=1), numbers(2, 3, seed=2),
+    ),
     "tensorinv": (lambda m, a: m.linalg.tensorinv(a, ind=1), numbers(6, 2, 3, seed=1)),
     "householder": (lambda m, a, t: m.linalg.householder_product(a, t), A43, numbers(2, seed=1)),
     "cov": (lambda m, a: m.cov(a, correction=0), A34),
     "corrcoef": (lambda m, a: m.corrcoef(a), A34),
     "renorm": (lambda m, a: m.renorm(a, 2, 0, 1.0), A34),
     "vecdot": (lambda m, a, b: m.linalg.vecdot(a, b, dim=0), A34, numbers(3, 4, seed=4)),
-    "chain_matmul": (lambda m, a, b: m.linalg.multi_dot((a, b)), A34, A43),
+    "multi_dot of five": (lambda m, a, b: m.linalg.multi_dot((a, b, a, b, a)), A34, A43),
     **{f"vector_norm {p} {dim}": (lambda m, a, p=p, dim=dim: m.linalg.vector_norm(a, p, dim=dim), A34)
        for p in (0, 0.5, 1, 1.5, 2, 3, INF, -INF, -1) for dim in (None, 1, (0, 1))},
     **{f"matrix_norm {p}": (lambda m, a, p=p: m.linalg.matrix_norm(a, p, keepdim=True), B)
        for p in ("fro", "nuc", 1, -1, 2, -2, INF, -INF)},
     **{f"norm {p}": (lambda m, a, p=p: m.norm(a, p), A34) for p in ("fro", "nuc", INF, 1, 2, 3)},
     **{f"cond {p}": (lambda m, a, p=p: m.linalg.cond(a, p), A33) for p in (None, 2, -2, "nuc")},
-    **{f"cdist {p}": (lambda m, a, b, p=p: m.cdist(a, b, p=p), A34, numbers(5, 4, seed=3)) for p in (1.0, 1.5, 2.0, 3.0)},
+    **{
+        f"cdist {p}": (lambda m, a, b, p=p: m.cdist(a, b, p=p), A34, numbers(5, 4, seed=3))
+        for p in (1.0, 1.5, 2.0, 3.0)
+    },
     "pdist": (lambda m, a: m.nn.functional.pdist(a), A34),
     "dist": (lambda m, a, b: m.dist(a, b, 3), A34, numbers(3, 4, seed=4)),
 }  # fmt: skip
@@ -191,3 +202,11 @@ def test_matmul_keeps_the_dtype(dtype: str) -> None:
         ]
         assert out[1].dtype is getattr(cr, dtype)
         assert out[1].tolist() == out[0].tolist()
+
+
+def test_chain_matmul_is_multi_dot_of_matrices_alone() -> None:
+    a, b = cr.tensor(A34), cr.tensor(A43)
+    assert cr.chain_matmul(a, b, a).tolist() == cr.linalg.multi_dot((a, b, a)).tolist()
+    assert cr.chain_matmul(a) is a
+    with pytest.raises(RuntimeError, match="Tensor dimension is 1, expected 2 instead"):
+        cr.chain_matmul(a, cr.ones(4))

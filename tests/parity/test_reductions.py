@@ -87,8 +87,11 @@ def test_named_results_print_as_pytorch_prints_them():
 )
 @pytest.mark.parametrize(
     ("name", "args"),
-    [("mean", ()), ("var", ()), ("max", ()), ("argmax", ()), ("amax", (0,)), ("median", (0,)), ("kthvalue", (9,)),
-     ("topk", (9,)), ("quantile", (1.5,)), ("sum", (7,)), ("sum", ((0, 0),)), ("logcumsumexp", (0,))],
+    [
+        ("mean", ()), ("var", ()), ("max", ()), ("argmax", ()), ("amax", (0,)), ("median", (0,)),
+        ("kthvalue", (9,)), ("topk", (9,)), ("quantile", (1.5,)), ("sum", (7,)), ("sum", ((0, 0),)),
+        ("logcumsumexp", (0,)),
+    ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:.*degrees of freedom")
 def test_errors_have_pytorchs_type_and_words(name, args, array):

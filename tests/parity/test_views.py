@@ -25,7 +25,7 @@ VIEWS = {
     "unfold": lambda x: x.unfold(0, 1, 1) if x.ndim else x[...],
     "chunk": lambda x: x.chunk(2)[-1] if x.ndim else x[...],
     "unbind": lambda x: x.unbind(0)[-1] if x.ndim > 1 else x[...],
-    "permute": lambda x: x.permute(*reversed(range(x.ndim))),
+    "permute": lambda x: x.permute(tuple(reversed(range(x.ndim)))),
     "movedim": lambda x: x.movedim(0, -1) if x.ndim else x[...],
     "expand": lambda x: x.expand_as(x),
 }

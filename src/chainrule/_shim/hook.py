@@ -131,7 +131,8 @@ def _bind_alias(home: ModuleType, leaf: str) -> None:
         return  # chainrule has a module at that very path
     alias = _Alias(full_name, home)
     sys.modules[full_name] = alias
-    vars(parent).setdefault(child, alias)
+    if child not in dir(parent):  # dir, not vars: a package may fetch the name on first use
+        vars(parent)[child] = alias
 
 
 class _Alias(ModuleType):

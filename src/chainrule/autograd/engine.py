@@ -351,7 +351,7 @@ def _cotangents(roots: tuple[Tensor, ...], given: Any, create: bool) -> list[Ten
     vs = (None,) * len(roots) if given is None else _tuple(given)
     if len(vs) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(vs)} gradients")
-    out = []
+    out: list[Tensor] = []
     for t, v in zip(roots, vs):
         if v is None:
             if t._node is not None and t._a.size != 1:

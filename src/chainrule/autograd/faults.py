@@ -34,12 +34,13 @@ def nothing(t: Tensor) -> str:
 
 def second_time(node: Node) -> str:
     return message(
-        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-        "been freed).",
-        came=f"{node.name()}, recorded at {source_line(node.where)}; an earlier backward() has freed what it saved",
+        "Trying to backward through the graph a second time (or directly access saved tensors after they "
+        "have already been freed).",
+        came=f"{node.name()}, recorded at {source_line(node.where)}; "
+        "an earlier backward() has freed what it saved",
         expected="one backward() through each recorded operation",
-        fix="run the forward pass again, or detach() a value carried over from the step before (a hidden state), or "
-        "call the first backward with retain_graph=True",
+        fix="run the forward pass again, or detach() a value carried over from the step before (a hidden "
+        "state), or call the first backward with retain_graph=True",
     )
 
 
@@ -73,7 +74,8 @@ def check_ready(node: Node) -> None:
     raise RuntimeError(
         message(
             "one of the variables needed for gradient computation has been modified by an inplace operation",
-            came=f"a value that {node.name()} saved at {source_line(node.where)}, changed at {source_line(changed)}",
+            came=f"a value that {node.name()} saved at {source_line(node.where)}, "
+            f"changed at {source_line(changed)}",
             expected="the value of the forward pass: the derivative is computed from it",
             fix="write the change out of place (x = x + 1 instead of x += 1), or change a clone()",
         )
@@ -87,7 +89,7 @@ def check_nan(node: Node, results: Sequence[Any]) -> None:
             raise RuntimeError(
                 message(
                     f"Function '{node.name()}' returned nan values in its {i}th output.",
-                    came=f"a gradient of shape {tuple(a.shape)} with {int(np.isnan(a).sum())} NaN of {a.size}",
+                    came=f"a gradient of shape {tuple(a.shape)} with {np.isnan(a).sum()} NaN of {a.size}",
                     expected="finite gradients",
                     fix=f"look at the forward line: {source_line(node.where)}",
                 )

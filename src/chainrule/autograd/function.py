@@ -115,6 +115,8 @@ class FunctionNode(Node):
 
     __slots__ = ("ctx",)
 
+    ctx: Context
+
     def __getattr__(self, name: str) -> Any:
         """PyTorch's ctx is the node itself: what forward put on ctx can be read on grad_fn."""
         if name == "ctx":
@@ -234,7 +236,7 @@ def _attach(node: FunctionNode, ctx: Context, outs: list[Any], dirty: set[int]) 
             rebase(out, fresh)
         else:
             out._node = place
-            if i in ctx._outputs.values():
+            if place is not None and i in ctx._outputs.values():
                 place.y = True  # a later change of the output changes a saved value (see touch)
 
 

@@ -28,8 +28,8 @@ def _replaced(g: Any, changed: Any, hook: Any, create: bool) -> Any:
     name = getattr(hook, "__name__", type(hook).__name__)
     if new.shape != g.shape:
         raise RuntimeError(
-            f"hook '{name}' has changed the size of value (was {list(g.shape)} got {list(new.shape)}): return a "
-            "gradient of the shape of the tensor, or None to leave it as it is"
+            f"hook '{name}' has changed the size of value (was {list(g.shape)} got {list(new.shape)}): "
+            "return a gradient of the shape of the tensor, or None to leave it as it is"
         )
     if new.dtype != g.dtype:
         raise RuntimeError(f"hook '{name}' has changed the type of value (was {g.dtype} got {new.dtype})")
@@ -79,7 +79,10 @@ def _listed(given: Any) -> tuple[Tensor | None, ...]:
 
 def _wrong_number(hook: Any, got: tuple[Any, ...], expected: tuple[Any, ...]) -> str:
     name = getattr(hook, "__name__", type(hook).__name__)
-    return f"hook '{name}' has returned an incorrect number of values (got {len(got)}, but expected {len(expected)})"
+    return (
+        f"hook '{name}' has returned an incorrect number of values "
+        f"(got {len(got)}, but expected {len(expected)})"
+    )
 
 
 def _unwrapped(g: Any, create: bool) -> Any:

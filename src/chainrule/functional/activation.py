@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ..dispatch import bind, unary
-from ..inplace import inplace
+from ..dispatch import bind, direct, unary
+from ..inplace import inplace as in_place
 from ..ops import activation as ops
 from ..ops import exponential, trigonometric
 from ..ops.record import Op
 from ..tensor import Tensor
 from ..types import wrap_dim
-from .api import tensor_argument
+from .api import EVERYDAY, tensor_argument
 
 _relu = unary(ops.relu)
 
 
 def _apply(function: str, op: Op, input: Any, *attributes: Any, inplace: bool = False) -> Tensor:
     """Bind the record, or with `inplace` write its result into `input`."""
-    tensor_argument(function, input)
-    return _changing(op)(input, *attributes) if inplace else bind(op, (input, *attributes))
+    if not isinstance(input, Tensor):
+        tensor_argument(function, input)
+    if inplace:
+        return _changing(op)(input, *attributes)
+    if op.nargs == 1 and input._a.dtype in EVERYDAY:
+        return _short(op)(input, *attributes)
+    return bind(op, (input, *attributes))
 
 
-_CHANGERS: dict[str, Callable[..., Tensor]] = {}
-
-
-def _changing(op: Op) -> Callable[..., Tensor]:
-    if op.name not in _CHANGERS:
-        _CHANGERS[op.name] = inplace(op)
-    return _CHANGERS[op.name]
+_changing = cache(in_place)
+_short = cache(direct)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -48,7 +49,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """y = min(max(0, x), 6)."""
-    return _apply("hardtanh", ops.hardtanh, input, 0.0, 6.0, inplace=inplace)
+    return _apply("relu6", ops.hardtanh, input, 0.0, 6.0, inplace=inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -65,16 +66,18 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """y = 1.0507·(x where x > 0, else 1.6733·(eˣ - 1)): keeps mean 0 and variance 1 (Klambauer et al. "
-    "2017)."""
-    return _apply("elu", ops.elu, input, _SELU_ALPHA, _SELU_SCALE, 1.0, inplace=inplace)
+    """y = 1.0507·(x where x > 0, else 1.6733·(eˣ - 1)), which keeps mean 0 and variance 1.
+
+    Source: Klambauer et al., Self-Normalizing Neural Networks, 2017.
+    """
+    return _apply("selu", ops.elu, input, _SELU_ALPHA, _SELU_SCALE, 1.0, inplace=inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """y = max(0, x) + min(0, alpha·(e^(x/alpha) - 1))."""
     if not alpha:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _apply("elu", ops.celu, input, alpha, inplace=inplace)
+    return _apply("celu", ops.celu, input, alpha, inplace=inplace)
 
 
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
@@ -86,22 +89,22 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}.")
-    return _apply("GeluKernelImpl", ops.gelu_tanh if approximate == "tanh" else ops.gelu, input)
+    return _apply("gelu", ops.gelu_tanh if approximate == "tanh" else ops.gelu, input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """y = x·σ(x), also called swish."""
-    return _apply("silu_cpu", ops.silu, input, inplace=inplace)
+    return _apply("silu", ops.silu, input, inplace=inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """y = x·tanh(ln(1 + eˣ))."""
-    return _apply("mish_cpu", ops.mish, input, inplace=inplace)
+    return _apply("mish", ops.mish, input, inplace=inplace)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """y = ln(1 + e^(beta·x))/beta, and x where beta·x > threshold."""
-    return _apply("softplus_cpu", ops.softplus, input, beta, threshold)
+    return _apply("softplus", ops.softplus, input, beta, threshold)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -113,12 +116,12 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """y = x moved towards 0 by lambd, and 0 within lambd of it."""
     if not lambd >= 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    return _apply("softshrink_cpu", ops.softshrink, input, lambd)
+    return _apply("softshrink", ops.softshrink, input, lambd)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """y = x where |x| > lambd, else 0."""
-    return _apply("hardshrink_cpu", ops.hardshrink, input, lambd)
+    return _apply("hardshrink", ops.hardshrink, input, lambd)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -135,22 +138,22 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """y = min(max(x + 3, 0), 6)/6."""
-    return _apply("hardsigmoid_cpu", ops.hardsigmoid, input, inplace=inplace)
+    return _apply("hardsigmoid", ops.hardsigmoid, input, inplace=inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """y = x·min(max(x + 3, 0), 6)/6."""
-    return _apply("hardswish_cpu", ops.hardswish, input, inplace=inplace)
+    return _apply("hardswish", ops.hardswish, input, inplace=inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """y = ln σ(x), computed without underflow."""
-    return _apply("log_sigmoid_cpu", exponential.log_sigmoid, input)
+    return _apply("log_sigmoid", exponential.log_sigmoid, input)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """y = x where x > threshold, else value."""
-    return _apply("threshold_cpu", ops.threshold, input, threshold, value, inplace=inplace)
+    return _apply("threshold", ops.threshold, input, threshold, value, inplace=inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -188,14 +191,14 @@ def rrelu(
             f"Lower bound should be less than or equal to the upper bound, but got {lower} and {upper}"
         )
     if not training:
-        return _apply("leaky_relu", ops.leaky_relu, input, (lower + upper) / 2, inplace=inplace)
+        return _apply("rrelu", ops.leaky_relu, input, (lower + upper) / 2, inplace=inplace)
     from ..random import default_generator, uniform
 
     a = input._array()
     noise = np.ones_like(a)
     below = a <= 0
     noise[below] = uniform(generator or default_generator, (int(below.sum()),), np.float64, lower, upper)
-    return _apply("rrelu_with_noise_out_cpu", ops.rrelu, input, Tensor._wrap(noise), inplace=inplace)
+    return _apply("rrelu", ops.rrelu, input, Tensor._wrap(noise), inplace=inplace)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -218,17 +221,15 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 
 def sigmoid(input: Tensor) -> Tensor:
     """y = 1/(1 + e⁻ˣ)."""
-    tensor_argument("sigmoid", input)
-    return bind(exponential.sigmoid, (input,))
+    return _apply("sigmoid", exponential.sigmoid, input)
 
 
 def tanh(input: Tensor) -> Tensor:
     """y = (eˣ - e⁻ˣ)/(eˣ + e⁻ˣ)."""
-    tensor_argument("tanh", input)
-    return bind(trigonometric.tanh, (input,))
+    return _apply("tanh", trigonometric.tanh, input)
 
 
-relu_: Callable[..., Tensor] = inplace(ops.relu)
+relu_: Callable[..., Tensor] = in_place(ops.relu)
 
 
 def _in_place_of(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -254,36 +255,8 @@ Tensor.prelu = prelu  # type: ignore[attr-defined]
 Tensor.hardshrink = hardshrink  # type: ignore[attr-defined]
 
 __all__ = [
-    "celu",
-    "celu_",
-    "elu",
-    "elu_",
-    "gelu",
-    "glu",
-    "hardshrink",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "hardtanh_",
-    "leaky_relu",
-    "leaky_relu_",
-    "logsigmoid",
-    "mish",
-    "prelu",
-    "relu",
-    "relu6",
-    "relu_",
-    "rrelu",
-    "rrelu_",
-    "selu",
-    "selu_",
-    "sigmoid",
-    "silu",
-    "softplus",
-    "softshrink",
-    "softsign",
-    "tanh",
-    "tanhshrink",
-    "threshold",
-    "threshold_",
-]
+    "celu", "celu_", "elu", "elu_", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "hardtanh_", "leaky_relu", "leaky_relu_", "logsigmoid", "mish", "prelu", "relu", "relu6", "relu_",
+    "rrelu", "rrelu_", "selu", "selu_", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh",
+    "tanhshrink", "threshold", "threshold_",
+]  # fmt: skip

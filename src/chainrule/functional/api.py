@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 from ..dispatch import binary, bind, unary
 from ..dispatch import where as spot
-from ..inplace import assign, inplace, require_writable
+from ..inplace import assign, inplace, old_value, require_writable
 from ..ops.record import Op
 from ..tensor import Tensor
-from ..types import dtype_of
+from ..types import dtype_of, float32, float64
 
 F = TypeVar("F", bound=Callable[..., Any])
+EVERYDAY = frozenset({float32.np, float64.np})  # the dtypes that need no promotion
 
 
 def tensor_argument(name: str, x: Any, position: int = 1, argument: str = "input") -> None:
@@ -49,8 +50,6 @@ def in_place_of(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """`x.f_(…)` from f: the same computation, written into x."""
 
     def changed(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        from ..inplace import old_value
-
         require_writable(self)
         result = function(old_value(self, True), *args, **kwargs)
         return assign(self, result, spot())
@@ -63,8 +62,7 @@ def in_place_of(function: Callable[..., Any]) -> Callable[..., Tensor]:
 def unary_function(
     op: Op, *aliases: str, in_place: bool = True, methods: bool = True
 ) -> Callable[..., Tensor]:
-    """torch.<op>(input, *, out=None), Tensor.<op>() and Tensor.<op>_() of a one-argument elementwise "
-    "record."""
+    """torch.<op>(input, *, out=None), Tensor.<op>() and Tensor.<op>_() of a one-argument record."""
     fast = unary(op)
 
     def function(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -128,6 +126,7 @@ def _finish(function: Any, op: Op, arguments: tuple[str, ...]) -> None:
 
 
 __all__ = [
+    "EVERYDAY",
     "binary_function",
     "dtype_of",
     "in_place_of",

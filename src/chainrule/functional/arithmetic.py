@@ -10,7 +10,7 @@ from ..ops import arithmetic as ops
 from ..ops.record import Op
 from ..tensor import Tensor
 from ..types import COMPLEX, FLOAT, complex128, float64, scalar_dtype, scalar_type
-from .api import binary_function, method, tensor_argument, unary_function, write
+from .api import binary_function, in_place_of, method, tensor_argument, unary_function, write
 
 mul = multiply = binary_function(ops.mul, "multiply")
 pow = binary_function(ops.pow)
@@ -128,8 +128,6 @@ def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tens
 
 def _float_power_(self: Tensor, exponent: Any) -> Tensor:
     """float_power() written into this tensor, which must be double to hold the result."""
-    from .api import in_place_of
-
     kinds = [
         self.dtype.category,
         exponent.dtype.category if isinstance(exponent, Tensor) else scalar_dtype(exponent).category,

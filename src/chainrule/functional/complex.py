@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dispatch import bind
+from ..dispatch import bind, cast
 from ..inplace import inplace
 from ..ops import complex as ops
 from ..ops import rounding
@@ -70,8 +70,6 @@ def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The argument of each complex number in radians; π for negative real numbers, else 0."""
     tensor_argument("angle", input)
     if input.dtype.category < FLOAT:
-        from ..dispatch import cast
-
         input = cast(input, default.dtype)
     result: Tensor = bind(ops.angle, (input,))
     return result if out is None else write(out, result)

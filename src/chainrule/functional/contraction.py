@@ -12,16 +12,17 @@ from ..ops.movement import permute, reshape
 from ..tensor import Tensor
 from ..types import broadcast_shapes, dtype_of, promote_types, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
+from .matrices import multi_dot
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def einsum(*args: Any) -> Tensor:
-    """Products of elements, summed over the subscripts that the output does not name: einsum("ij,jk->ik",
-    a, b).
+    """Products of elements, summed over the subscripts that the output does not name.
 
-    "..." stands for dimensions that broadcast. The sublist form einsum(a, [0, 1], b, [1, 2], [0,
-    2]) is accepted too.
+    In einsum("ij,jk->ik", a, b) that is j. "..." stands for dimensions that broadcast; without "->" the
+    output has the subscripts that occur once, in alphabetical order. The sublist form
+    einsum(a, [0, 1], b, [1, 2], [0, 2]) is accepted too.
 
     >>> import chainrule as cr
     >>> cr.einsum("ii->", cr.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -81,25 +82,28 @@ def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[str, ...]
     dots = "".join(spare[: max(hidden, default=0)])
     inputs = []
     for k, (term, shape, n) in enumerate(zip(terms, shapes, hidden)):
-        for c in term.replace("...", ""):
+        named = term.replace("...", "")
+        for c in named:
             if c not in _LETTERS:
-                raise RuntimeError(f"einsum(): invalid subscript given at index {term.index(c)} in the "
-                                   "equation string, "
-                                   "subscripts must be in [a-zA-Z]")  # fmt: skip
+                raise RuntimeError(
+                    f"einsum(): invalid subscript given at index {term.index(c)} in the equation string, "
+                    "subscripts must be in [a-zA-Z]"
+                )
         letters = term.replace("...", dots[len(dots) - n :] if n > 0 else "")
         if n < 0 or len(letters) != len(shape):
+            more = n < 0 or len(letters) > len(shape)
+            ellipsis = "" if "..." in term else " and no ellipsis was given"
             raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({len(term.replace('...', ''))}) "
-                + ("is more than the number of dimensions" if len(letters) > len(shape) or n < 0 else
-                   "does not match the number of dimensions")
-                + f" ({len(shape)}) for operand {k}" + ("" if "..." in term else " and no ellipsis was given")
-            )  # fmt: skip
+                f"einsum(): the number of subscripts in the equation ({len(named)}) "
+                f"{'is more than' if more else 'does not match'} the number of dimensions ({len(shape)}) "
+                f"for operand {k}{ellipsis}"
+            )
         inputs.append(letters)
     sizes = _check_sizes(inputs, shapes)
     if not arrow:
         joined = "".join(inputs)
-        named = sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots)
-        return tuple(inputs), dots + "".join(named)
+        once = sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots)
+        return tuple(inputs), dots + "".join(once)
     output = right.replace("...", dots)
     for c in output:
         if output.count(c) > 1:
@@ -225,8 +229,6 @@ def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     """The product of a chain of matrices, in the order with the fewest multiplications."""
-    from .matrices import multi_dot
-
     chain = matrices[0] if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)) else matrices
     for m in chain:
         if m._a.ndim != 2:

@@ -37,9 +37,7 @@ def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -
 
 
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False, out: Any = None) -> Any:
-    """The Cholesky factor and an int32 `info` per matrix: 0, or the order of the minor that is not positive
-    definite.
-    """
+    """(L, info): the Cholesky factor; 0, or the order of the minor that is not positive definite."""
     require_matrix("linalg.cholesky_ex", A, square=True)
     try:
         L, info = linalg_cholesky(A, upper=upper), np.zeros(A._a.shape[:-2], np.int32)
@@ -100,9 +98,7 @@ def _upper(name: str, UPLO: str) -> bool:
 
 
 def eigh(A: Tensor, UPLO: str = "L", *, out: Any = None) -> Any:
-    """The eigenvalues (ascending) and orthonormal eigenvectors of a Hermitian matrix, of which one triangle
-    is read.
-    """
+    """(eigenvalues, ascending; orthonormal eigenvectors) of a Hermitian matrix, read from one triangle."""
     require_matrix("linalg.eigh", A, square=True)
     return return_types.linalg_eigh(bind(spectral.eigh, (A, _upper("eigh", UPLO))))
 
@@ -189,9 +185,7 @@ def matrix_rank(
 
 
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
-    """The X of least ‖A X - B‖ (of least norm if there are several), with residuals, rank and singular
-    values.
-    """
+    """(X, residuals, rank, singular values): the X of least ‖A X - B‖, of least norm if there are several."""
     require_matrix("linalg.lstsq", A)
     tensor_argument("linalg_lstsq", B, 2, "B")
     if B._a.ndim < 1:
@@ -235,9 +229,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 
 
 def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The first n columns of H₁ H₂ … Hₖ, Hᵢ = I - τᵢ vᵢ vᵢᴴ; vᵢ is column i of A below its diagonal, with a
-    1 on it.
-    """
+    """The first n columns of H₁ H₂ … Hₖ, Hᵢ = I - τᵢ vᵢ vᵢᴴ; vᵢ is column i of A below a diagonal of 1."""
     require_matrix("torch.linalg.householder_product", A, "input")
     m, n = A._a.shape[-2:]
     if m < n:
@@ -251,8 +243,8 @@ def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) ->
         )
     if A._a.dtype != tau._a.dtype:
         raise RuntimeError(
-            f"torch.linalg.householder_product: tau dtype {kind_of(tau)} does not match input dtype "
-            f"{kind_of(A)}"
+            f"torch.linalg.householder_product: tau dtype {tau.dtype.name} does not match input dtype "
+            f"{A.dtype.name}"
         )
     eye = Tensor._wrap(np.broadcast_to(np.eye(m, n, dtype=A._a.dtype), A._a.shape).copy())
     if not tau._a.shape[-1]:
@@ -262,11 +254,6 @@ def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) ->
 
 
 orgqr = householder_product
-
-
-def kind_of(x: Tensor) -> str:
-    """The dtype as PyTorch's linear algebra names it."""
-    return repr(dtype_of(x._a)).removeprefix("torch.")
 
 
 def _reflect(A: Tensor, tau: Tensor, x: Tensor, order: Any, conjugate: bool = False) -> Tensor:

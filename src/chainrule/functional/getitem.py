@@ -8,13 +8,13 @@ that view. So `x[0, :, i]` keeps the place of `i`, as in PyTorch (NumPy would co
 from __future__ import annotations
 
 import warnings
-import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..autograd.tape import Node, mode
-from ..dispatch import bind, cast
+from ..dispatch import bind, cast, join_views
 from ..dispatch import where as spot
 from ..inplace import assign, rebase, require_writable, touch
 from ..ops import index as ops
@@ -49,20 +49,7 @@ def view_at(x: Tensor, key: Key, op: Op) -> Tensor:
         r._node = Node(op, args, args, None, (n,), out.shape, spot())
     else:
         r._node = None
-    root = x._base
-    if root is None:
-        root = x
-        r._chain = ((op, (key,)),)
-    else:
-        r._chain = (*x._chain, (op, (key,)))
-    r._base = root
-    views = root._views
-    if views is None:
-        root._views = [weakref.ref(r)]
-    else:
-        if len(views) > 32 and not len(views) & (len(views) - 1):
-            views[:] = [v for v in views if v() is not None]
-        views.append(weakref.ref(r))
+    join_views(op, x, r, (key,))
     return r
 
 
@@ -82,19 +69,19 @@ def getitem(self: Tensor, key: Any) -> Tensor:
     """x[key]: a view for ints, slices, None and Ellipsis; a copy for index tensors, lists and masks."""
     if type(key) is int:
         return view_at(self, (key,), ops.pick)
-    basic, indices = _plan(self, key)
+    basic, indices = plan(self, key)
     if not indices:
         op = ops.pick if basic and all(type(k) is int for k in basic) else ops.part
         return view_at(self, basic, op)
     part = self if basic is None else view_at(self, basic, ops.part)
-    advanced, ix = _joined(part, indices)
+    advanced, ix = joined(part, indices)
     return bind(ops.index, (part, ix, advanced))
 
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:
     """x[key] = v, in x's own memory; recorded if x or v require grad."""
     require_writable(self)
-    basic, indices = ((key,), []) if type(key) is int else _plan(self, key)
+    basic, indices = ((key,), []) if type(key) is int else plan(self, key)
     tracked = mode.grad and (
         self._node is not None or (isinstance(value, Tensor) and value._node is not None)
     )
@@ -102,7 +89,7 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
         _set_basic(self, basic, value, tracked)
         return
     part = self if basic is None else view_at(self, basic, ops.part)
-    advanced, ix = _joined(part, indices)
+    advanced, ix = joined(part, indices)
     write_at(part, ix, as_value(part, value), advanced, False)
 
 
@@ -143,20 +130,31 @@ def _squeezed(v: Tensor, part: Tensor) -> Tensor:
 
 def write_at(x: Tensor, ix: Tensor, v: Tensor, key: Key, accumulate: bool) -> Tensor:
     """index_put_: write into x's memory at index tensors, without a copy, and record it if wanted."""
+    return write_into(ops.index_put, ops.put, x, ix, v, key, accumulate)
+
+
+def write_into(op: Op, write: Callable[..., None], x: Tensor, ix: Tensor, v: Tensor, *attrs: Any) -> Tensor:
+    """`write` into x's memory, recorded as `op`, whose rules read the values of the index tensor alone."""
     require_writable(x)
     node = None
     if mode.grad and (x._node is not None or v._node is not None):
         specs = tuple(Spec(t._a.shape, dtype_of(t._a)) for t in (x, ix, v))
-        args = (specs[0], ix, specs[2], key, accumulate)
-        saved = (specs[0], ix._a, specs[2], key, accumulate)
-        node = Node(ops.index_put, args, saved, None, (x._node, None, v._node), x._a.shape, spot())
-    ops.put(x._array(), ix._a, v._a, key, accumulate)
+        args = (specs[0], ix, specs[2], *attrs)
+        saved = (specs[0], ix._a, specs[2], *attrs)
+        node = Node(op, args, saved, None, (x._node, None, v._node), x._a.shape, spot())
+    a = x._array()
+    write(a, _apart(ix._a, a), _apart(v._a, a), *attrs)
     touch(x, spot())
     if node is not None:
         r = new_tensor(Tensor)
         r._a, r._node = x._a, node
         rebase(x, r)
     return x
+
+
+def _apart(source: Any, target: Any) -> Any:
+    """The source, copied if it may overlap the memory that is written."""
+    return source.copy() if np.may_share_memory(source, target) else source
 
 
 def as_value(x: Tensor, value: Any) -> Tensor:
@@ -176,10 +174,8 @@ def as_value(x: Tensor, value: Any) -> Tensor:
 # ----- reading the key
 
 
-def _plan(x: Tensor, key: Any) -> tuple[Any, list[tuple[int, Tensor]]]:
-    """The basic part of a key (None if it selects everything) and the index tensors with their dimensions
-    in its result.
-    """
+def plan(x: Tensor, key: Any) -> tuple[Any, list[tuple[int, Tensor]]]:
+    """(basic, indices): a key's basic part (None: all of it), the index tensors with their dimensions."""
     if type(key) is not tuple:
         key = _treated_as_tuple(key) if type(key) is list else (key,)
     for k in key:
@@ -291,7 +287,7 @@ def _check_mask(mask: Tensor, x: Tensor, dim: int) -> None:
             )
 
 
-def _joined(x: Tensor, indices: list[tuple[int, Tensor]]) -> tuple[Key, Tensor]:
+def joined(x: Tensor, indices: list[tuple[int, Tensor]]) -> tuple[Key, Tensor]:
     """The key with its INDEX marks and the one index argument (see NOTE [Keys] in ops/index.py)."""
     if len(indices) == 1:
         dim, ix = indices[0]

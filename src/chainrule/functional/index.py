@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import bind
+from ..inplace import require_own_memory, require_writable
 from ..ops import index as ops
 from ..ops.index import INDEX
 from ..ops.movement import reshape
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
-from .getitem import ALL, Key, _joined, _plan, as_value, write_at
+from .getitem import ALL, Key, as_value, joined, plan, write_at
 
 
 def same_dtype(name: str, x: Tensor, source: Tensor) -> None:
@@ -41,7 +42,7 @@ def _along(dim: int) -> Key:
     return (*(ALL,) * dim, INDEX)
 
 
-def _at_least_1d(x: Tensor) -> Tensor:
+def at_least_1d(x: Tensor) -> Tensor:
     return x if x._a.ndim else reshape(x, (1,))
 
 
@@ -56,7 +57,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     tensor_argument("index_select", input)
     dim = wrap_dim(dim, input._a.ndim)
     ix = vector_index("index_select", index)
-    result = bind(ops.index_select, (_at_least_1d(input), ix, _along(dim)))
+    result = bind(ops.index_select, (at_least_1d(input), ix, _along(dim)))
     if not input._a.ndim:
         if ix._a.size != 1:
             raise IndexError(
@@ -66,11 +67,11 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     return result if out is None else write(out, result)
 
 
-def _source(name: str, x: Tensor, dim: int, ix: Tensor, source: Tensor) -> Tensor:
+def source_slices(name: str, x: Tensor, dim: int, ix: Tensor, source: Tensor) -> Tensor:
     """The source of index_add and its kin, checked: x's shape, but as long as the index along dim."""
     tensor_argument(name, source, 4, "source")
     same_dtype(name, x, source)
-    source = _at_least_1d(source)
+    source = at_least_1d(source)
     shape = x._a.shape or (1,)
     expected = (*shape[:dim], ix._a.size, *shape[dim + 1 :])
     if source._a.shape != expected:
@@ -87,51 +88,98 @@ def _source(name: str, x: Tensor, dim: int, ix: Tensor, source: Tensor) -> Tenso
     return source
 
 
-def _put_along(name: str, x: Tensor, dim: int, index: Tensor, source: Tensor, accumulate: bool) -> Tensor:
+def _put_along(
+    name: str, x: Tensor, dim: int, index: Tensor, source: Tensor, accumulate: bool, in_place: bool = False
+) -> Tensor:
     tensor_argument(name, x)
     dim = wrap_dim(dim, x._a.ndim)
     ix = vector_index(name, index)
-    source = _source(name, x, dim, ix, source)
-    result: Tensor = bind(ops.index_put, (_at_least_1d(x), ix, source, _along(dim), accumulate))
+    values = source_slices(name, x, dim, ix, source)
+    if in_place:
+        return _write_along(x, dim, ix, values, accumulate)
+    result: Tensor = bind(ops.index_put, (at_least_1d(x), ix, values, _along(dim), accumulate))
     return result if x._a.ndim else reshape(result, ())
+
+
+def _write_along(x: Tensor, dim: int, ix: Tensor, values: Tensor, accumulate: bool) -> Tensor:
+    require_writable(x)
+    require_own_memory(x._array())
+    write_at(at_least_1d(x), ix, values, _along(dim), accumulate)
+    return x
+
+
+def _scaled(source: Tensor, alpha: Any) -> Tensor:
+    tensor_argument("index_add", source, 4, "source")
+    return source if alpha == 1 else alpha * source
 
 
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Tensor | None = None
 ) -> Tensor:
-    """`input` with alpha·source added to its slices at `index` along `dim`; repeated indices add up, in
-    order.
+    """`input` with alpha·source added to its slices at `index` along `dim`; repeated indices add up.
+
+    >>> import chainrule as cr
+    >>> cr.index_add(cr.zeros(3), 0, cr.tensor([0, 2, 0]), cr.tensor([1.0, 2.0, 3.0]))
+    tensor([4., 0., 2.])
     """
-    tensor_argument("index_add", source, 4, "source")
-    result = _put_along("index_add", input, dim, index, source if alpha == 1 else alpha * source, True)
+    result = _put_along("index_add", input, dim, index, _scaled(source, alpha), True)
     return result if out is None else write(out, result)
+
+
+def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+    """index_add(), written into this tensor."""
+    return _put_along("index_add", self, dim, index, _scaled(source, alpha), True, in_place=True)
 
 
 def index_copy(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None
 ) -> Tensor:
-    """`input` with its slices at `index` along `dim` replaced by those of `source`."""
+    """`input` with its slices at `index` along `dim` replaced by those of `source`.
+
+    >>> import chainrule as cr
+    >>> cr.index_copy(cr.zeros(3), 0, cr.tensor([2, 0]), cr.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
     result = _put_along("index_copy", input, dim, index, source, False)
     return result if out is None else write(out, result)
 
 
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """`input` with its slices at `index` along `dim` filled with one number (or 0-dim tensor)."""
+def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """index_copy(), written into this tensor."""
+    return _put_along("index_copy", self, dim, index, source, False, in_place=True)
+
+
+def _fill_operands(input: Tensor, dim: int, index: Tensor, value: Any) -> tuple[int, Tensor, Tensor]:
     tensor_argument("index_fill", input)
     if isinstance(value, Tensor) and value._a.ndim:
         raise RuntimeError(
             f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._a.ndim} "
-            f"dimension(s)."
+            "dimension(s)."
         )
     dim = wrap_dim(dim, input._a.ndim)
     ix = vector_index("index_fill", index)
-    x = _at_least_1d(input)
-    _bounds("index_fill", ix._a, x._a.shape[dim], dim)
-    result: Tensor = bind(ops.index_put, (x, ix, as_value(input, value), _along(dim), False))
+    _bounds(ix._a, at_least_1d(input)._a.shape[dim], dim)
+    return dim, ix, as_value(input, value)
+
+
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """`input` with its slices at `index` along `dim` filled with one number (or 0-dim tensor).
+
+    >>> import chainrule as cr
+    >>> cr.index_fill(cr.zeros(3), 0, cr.tensor([0, 2]), 7.0)
+    tensor([7., 0., 7.])
+    """
+    dim, ix, v = _fill_operands(input, dim, index, value)
+    result: Tensor = bind(ops.index_put, (at_least_1d(input), ix, v, _along(dim), False))
     return result if input._a.ndim else reshape(result, ())
 
 
-def _bounds(name: str, ix: Any, size: int, dim: int) -> None:
+def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """index_fill(), written into this tensor."""
+    return _write_along(self, *_fill_operands(self, dim, index, value), accumulate=False)
+
+
+def _bounds(ix: Any, size: int, dim: int) -> None:
     if ix.size and (ix.min() < -size or ix.max() >= size):
         raise IndexError(f"index {ix.max()} is out of bounds for dimension {dim} with size {size}")
 
@@ -148,7 +196,7 @@ def _positions(input: Tensor, indices: Any) -> tuple[Key, Tensor]:
     )
     if len(key) > input._a.ndim:
         raise IndexError(f"too many indices for tensor of dimension {input._a.ndim} (got {len(key)})")
-    return _joined(input, _plan(input, key)[1])
+    return joined(input, plan(input, key)[1])
 
 
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
@@ -221,7 +269,9 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
 
 
 __all__ = ["index_add", "index_copy", "index_fill", "index_put", "index_select", "put", "take"]
-for _f in (index_add, index_copy, index_fill, put):
-    method(_f, inplace_=True)
-for _f in (index_put, index_put_, index_select, take):
+method(put, inplace_=True)
+for _f in (
+    index_add, index_add_, index_copy, index_copy_, index_fill, index_fill_, index_put, index_put_,
+    index_select, take,
+):  # fmt: skip
     method(_f)

@@ -10,10 +10,12 @@ from ..dispatch import bind, cast, join_views
 from ..ops import index as ops_index
 from ..ops import join as ops
 from ..ops import movement as core
+from ..ops.rearrange import pad_constant
 from ..tensor import Tensor
 from ..types import dtype_of, result_type, wrap_dim
 from .api import method, tensor_argument, write
 from .broadcast import atleast_1d, atleast_2d, atleast_3d
+from .fill import empty
 from .getitem import view_at
 
 # ----- join
@@ -121,8 +123,6 @@ def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Ten
 def block_diag(*tensors: Tensor) -> Tensor:
     """A matrix with the given matrices on its diagonal and zeros elsewhere."""
     if not tensors:
-        from .fill import empty
-
         return empty(1, 0)
     for i, x in enumerate(tensors):
         tensor_argument("block_diag", x, i + 1, "tensors")
@@ -133,8 +133,6 @@ def block_diag(*tensors: Tensor) -> Tensor:
             )
     xs = [x if x._a.ndim == 2 else x.reshape(1, -1) for x in _operands("block_diag", tensors)]
     width = sum(x._a.shape[1] for x in xs)
-    from ..ops.rearrange import pad_constant
-
     rows, left = [], 0
     for x in xs:
         n = x._a.shape[1]

@@ -1,6 +1,4 @@
-"""Functions of matrices: powers, exponential, chains of products, Vandermonde, covariance, tensor
-equations.
-"""
+"""Functions of matrices: powers, exponential, chains of products, covariance, tensor equations."""
 
 from __future__ import annotations
 
@@ -16,6 +14,7 @@ from ..ops.movement import permute, reshape
 from ..tensor import Tensor
 from ..types import COMPLEX, FLOAT, FROM_NUMPY, dtype_of, float32, wrap_dim
 from .api import method, tensor_argument, write
+from .join import cat
 from .product import matmul
 from .systems import inv, require_matrix, solve
 
@@ -63,9 +62,7 @@ def matrix_exp(A: Tensor) -> Tensor:
 
 
 def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
-    """The product of a chain of matrices (the ends may be vectors), in the order with the fewest
-    multiplications.
-    """
+    """The product of a chain of matrices (the ends may be vectors), in the cheapest order."""
     if len(tensors) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     chain = list(tensors)
@@ -143,8 +140,6 @@ def linalg_vander(x: Tensor, N: int | None = None, *, increasing: bool = True) -
     powers = [one]
     for _ in range(n - 1):
         powers.append(powers[-1] * column)
-    from .join import cat
-
     return cat(powers if increasing else powers[::-1], -1)
 
 
@@ -197,9 +192,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Tensor | None = 
 def cov(
     input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
 ) -> Tensor:
-    """The covariance matrix of the rows; observations are columns, optionally repeated (fweights) or
-    weighted (aweights).
-    """
+    """The covariance matrix of the rows; columns are observations, repeated fweights or weighted aweights."""
     tensor_argument("cov", input)
     if input._a.ndim > 2:
         raise RuntimeError(

@@ -14,25 +14,16 @@ from ..ops import spectral
 from ..ops.index import INDEX
 from ..ops.movement import permute, reshape
 from ..tensor import Tensor
-from ..types import COMPLEX, FLOAT, FROM_NUMPY, DType, broadcast_shapes, scalar_type, wrap_dim, wrap_dims
+from ..types import COMPLEX, FROM_NUMPY, DType, broadcast_shapes, wrap_dim, wrap_dims
 from .api import method, tensor_argument, write
-
-ORDERS = "'fro', 'nuc', inf, -inf, 1, -1, 2, -2"
-
-
-def _require_float(name: str, x: Tensor) -> None:
-    if FROM_NUMPY[x._a.dtype].category < FLOAT:
-        raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {scalar_type(x.dtype)}"
-        )
+from .systems import inv, require_float
 
 
 def vector_norm(
     x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """‖x‖ₚ = (Σ |xᵢ|ᵖ)^(1/p) over `dim` (all of them by default); inf: the largest |xᵢ|, 0: how many are
-    not 0.
+    """‖x‖ₚ = (Σ |xᵢ|ᵖ)^(1/p) over `dim` (default: all); inf: the largest |xᵢ|, 0: how many are not 0.
 
     >>> import chainrule as cr
     >>> cr.linalg.vector_norm(cr.tensor([3.0, 4.0]))
@@ -40,7 +31,7 @@ def vector_norm(
     """
     tensor_argument("linalg_vector_norm", x)
     if dtype is None:
-        _require_float("linalg.vector_norm", x)
+        require_float("linalg.vector_norm", x)
     else:
         x = cast(x, dtype)
     dims = wrap_dims(dim, x._a.ndim)
@@ -49,7 +40,7 @@ def vector_norm(
         _refuse_empty(x, dims, p, dim)
     if FROM_NUMPY[x._a.dtype].category == COMPLEX:
         x = x.abs()
-    result = bind(ops.vector_norm, (x if x._a.ndim else reshape(x, ()), p, dims, keepdim))
+    result = bind(ops.vector_norm, (x if x._a.ndim else reshape(x, ()), dims, keepdim, p))
     return result if out is None else write(out, result)
 
 
@@ -65,12 +56,10 @@ def matrix_norm(
     A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: DType | None = None,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """The norm of matrices: 'fro' √Σ|aᵢⱼ|², 'nuc' Σσ, 2 the largest singular value, 1 and inf the largest
-    column and row sum.
-    """
+    """A matrix's norm: 'fro' √Σ|aᵢⱼ|², 'nuc' Σσ, 2 the largest σ, 1 and inf the largest column, row sum."""
     tensor_argument("linalg_matrix_norm", A)
     if dtype is None:
-        _require_float("linalg.matrix_norm", A)
+        require_float("linalg.matrix_norm", A)
     else:
         A = cast(A, dtype)
     if A._a.ndim < 2:
@@ -119,9 +108,7 @@ def linalg_norm(
     A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """The vector norm over one dimension, the matrix norm over two; without `ord` the 2-norm of everything
-    in `dim`.
-    """
+    """The vector norm over one dimension, the matrix norm over two; without `ord` the 2-norm of it all."""
     tensor_argument("linalg_norm", A)
     if ord is None:
         return vector_norm(A, 2, dim, keepdim, dtype=dtype, out=out)
@@ -146,9 +133,7 @@ def norm(
     input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Tensor | None = None,
     dtype: DType | None = None,
 ) -> Tensor:  # fmt: skip
-    """The p-norm of all elements, or over `dim`; 'fro' is the 2-norm, 'nuc' the sum of the singular
-    values.
-    """
+    """The p-norm of all elements, or over `dim`; 'fro' is the 2-norm, 'nuc' the singular values' sum."""
     tensor_argument("norm", input)
     if p == "nuc":
         dims = (0, 1) if dim is None else dim
@@ -162,8 +147,6 @@ def norm(
 
 def cond(A: Tensor, p: Any = None, *, out: Tensor | None = None) -> Tensor:
     """The condition number ‖A‖ₚ ‖A⁻¹‖ₚ; σ_max/σ_min for p None or 2."""
-    from .systems import inv
-
     tensor_argument("linalg_cond", A)
     if A._a.ndim < 2:
         raise RuntimeError("linalg.cond: The input tensor A must have at least 2 dimensions.")
@@ -207,7 +190,7 @@ def cdist(
         )
     if p < 0:
         raise RuntimeError("cdist only supports non-negative p values")
-    _require_float("cdist", x1)
+    require_float("cdist", x1)
     a, b = x1._a.shape, x2._a.shape
     broadcast_shapes(a[:-2], b[:-2])
     left = reshape(x1, (*a[:-1], 1, a[-1]))

@@ -1,4 +1,4 @@
-"""Matrix products: matmul and @, mm, bmm, mv, dot, outer, the add… family, tensordot, kron, cross."""
+"""Matrix products: matmul and @, mm, bmm, mv, dot, outer and the add… family."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ _matmul = np.matmul
 _DIRECT = {np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.complex64), np.dtype(np.complex128)}
 
 
+_C_NAMES = {
+    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
+    "int32": "int", "int64": "long", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
+
+
 def _c_name(x: Tensor) -> str:
-    name = dtype_of(x._a).name
-    return {"float32": "float", "float64": "double", "int64": "long", "int32": "int", "float16": "c10::Half",
-            "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>",
-            "complex128": "c10::complex<double>",
-            }.get(name, name)  # fmt: skip
+    """What some of PyTorch's messages call the dtype: its name in C++."""
+    name = x.dtype.name
+    return _C_NAMES.get(name, name)
 
 
 def same_matrix_dtype(x: Tensor, y: Tensor) -> None:
@@ -70,8 +74,7 @@ def _by_dims(x: Tensor, y: Tensor) -> Op:
 
 
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The matrix product; vectors count as a row on the left and a column on the right, leading dimensions
-    broadcast.
+    """The matrix product; a vector is a row on the left, a column on the right; leading dimensions broadcast.
 
     >>> import chainrule as cr
     >>> cr.matmul(cr.tensor([[1.0, 2.0]]), cr.tensor([[3.0], [4.0]]))
@@ -99,10 +102,6 @@ def _rmatmul_operator(self: Tensor, other: Any) -> Any:
     if isinstance(other, np.ndarray):
         other = Tensor._wrap(other)
     return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
-
-
-def _imatmul_operator(self: Tensor, other: Any) -> Any:
-    return NotImplemented
 
 
 def _require_dims(
@@ -310,9 +309,9 @@ def _batched(input: Tensor, batch1: Tensor, batch2: Tensor) -> Tensor:
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "ger", "matmul", "mm", "mv", "outer", "vdot",
 ]  # fmt: skip
-for _f in (addbmm, addmm, addmv, addr, baddbmm):
-    method(_f, inplace_=True)
-for _f in (bmm, dot, ger, matmul, mm, mv, outer, vdot):
-    method(_f)
+for _changing in (addbmm, addmm, addmv, addr, baddbmm):
+    method(_changing, inplace_=True)
+for _plain in (bmm, dot, ger, matmul, mm, mv, outer, vdot):
+    method(_plain)
 Tensor.__matmul__ = _matmul_operator  # type: ignore[assignment, method-assign]
 Tensor.__rmatmul__ = _rmatmul_operator  # type: ignore[assignment, method-assign]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import random as rng
+from ..device import device as Device
 from ..dispatch import where as spot
 from ..inplace import assign, require_writable
 from ..tensor import Tensor
@@ -26,6 +27,10 @@ class Generator(rng.Generator):
     7
     """
 
+    def __init__(self, device: Any = "cpu") -> None:
+        super().__init__(device)
+        self.device = Device("cpu")
+
     def get_state(self) -> Any:
         """The state as a uint8 tensor."""
         return Tensor._wrap(super().get_state())
@@ -34,12 +39,14 @@ class Generator(rng.Generator):
         """Continue from a state of get_state()."""
         super().set_state(_state(new_state))
 
-    @property
-    def device(self) -> Any:
-        """The CPU."""
-        from ..device import device
+    def clone_state(self) -> Generator:
+        """A new generator in the same state, independent from then on."""
+        clone = Generator()
+        clone.set_state(self.get_state())
+        return clone
 
-        return device("cpu")
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Generator, (), super().get_state()
 
 
 def _state(new_state: Any) -> Any:

@@ -246,6 +246,8 @@ def _derivative(f: Tensor, dim: int, h: Any, edge_order: int) -> Tensor:
     if f.dtype.category < FLOAT:
         f = f * 1.0
     slope = diff(f, dim=dim)
+    first_ratio: Any = 0.5
+    last_ratio: Any = 0.5
     if isinstance(h, Tensor) and h._a.ndim:
         if h._a.shape[0] != f._a.shape[dim]:
             raise RuntimeError(
@@ -256,18 +258,12 @@ def _derivative(f: Tensor, dim: int, h: Any, edge_order: int) -> Tensor:
         slope = slope / widths
         left, right = cut(widths, 0, None, -1), cut(widths, 0, 1, None)
         inner = (cut(slope, dim, None, -1) * right + cut(slope, dim, 1, None) * left) / (left + right)
-        first_ratio = (
-            cut(widths, 0, 0, 1) / (cut(widths, 0, 0, 1) + cut(widths, 0, 1, 2)) if edge_order == 2 else None
-        )
-        last_ratio = (
-            cut(widths, 0, -1, None) / (cut(widths, 0, -1, None) + cut(widths, 0, -2, -1))
-            if edge_order == 2
-            else None
-        )
+        if edge_order == 2:
+            first_ratio = cut(widths, 0, 0, 1) / (cut(widths, 0, 0, 1) + cut(widths, 0, 1, 2))
+            last_ratio = cut(widths, 0, -1, None) / (cut(widths, 0, -1, None) + cut(widths, 0, -2, -1))
     else:
         slope = slope / h
         inner = (cut(slope, dim, None, -1) + cut(slope, dim, 1, None)) / 2
-        first_ratio = last_ratio = 0.5 if edge_order == 2 else None
     first, last = cut(slope, dim, 0, 1), cut(slope, dim, -1, None)
     if edge_order == 2:
         first = first + (first - cut(slope, dim, 1, 2)) * first_ratio

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..dispatch import bind, cast
+from ..inplace import require_own_memory, require_writable
 from ..ops import scatter as ops
 from ..ops.index import part as part_op
 from ..ops.movement import expand, reshape
+from ..ops.rearrange import clone
 from ..ops.record import Op, Spec
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY, broadcast_shapes, dtype_of, int64, scalar_type, wrap_dim
-from .api import method, tensor_argument, write
-from .getitem import as_value, view_at
-from .index import _source, vector_index
+from .api import in_place_of, method, tensor_argument, write
+from .getitem import as_value, view_at, write_into
+from .index import at_least_1d, source_slices, vector_index
 
 _REDUCE = {"sum", "prod", "mean", "amax", "amin"}
 
@@ -38,7 +41,7 @@ def gather(
 
 
 def _gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    x, ix = _lift(input), _lift(index)
+    x, ix = at_least_1d(input), at_least_1d(index)
     if not ix._a.size:
         if x._a.ndim != ix._a.ndim:
             nothing = view_at(reshape(x, (x._a.size,)), (slice(0, 0),), part_op)
@@ -47,10 +50,6 @@ def _gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     ops.gather.shape(Spec(x._a.shape, dtype_of(x._a)), Spec(ix._a.shape, int64), dim)
     result: Tensor = bind(ops.gather, (x, ix, dim))
     return result if index._a.ndim else reshape(result, ())
-
-
-def _lift(x: Tensor) -> Tensor:
-    return x if x._a.ndim else reshape(x, (1,))
 
 
 def _require_index(name: str, index: Any) -> None:
@@ -91,30 +90,30 @@ def take_along_dim(
 # ----- scatter
 
 
-def _operands(name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> tuple[Tensor, int, Tensor, Any]:
+def _operands(name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> tuple[Tensor, int, Tensor, Tensor]:
     """Everything checked, at least one-dimensional, and the source cut to the index's shape."""
     tensor_argument(name, x)
     dim = wrap_dim(dim, x._a.ndim)
     _require_index(name, index)
-    a, ix = _lift(x), _lift(index)
-    if not isinstance(src, Tensor):
-        return a, dim, ix, as_value(x, src)
-    if src._a.dtype != x._a.dtype:
+    a, ix, given = at_least_1d(x), at_least_1d(index), isinstance(src, Tensor)
+    if given and src._a.dtype != x._a.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
-    s = _lift(src)
+    s = at_least_1d(src) if given else as_value(x, src)
     if not ix._a.size:
         return a, dim, ix, s
     if a._a.ndim != ix._a.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
-    if s._a.ndim != ix._a.ndim:
+    if given and s._a.ndim != ix._a.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
-    for d, (i, n, m) in enumerate(zip(ix._a.shape, a._a.shape, s._a.shape)):
+    room = s._a.shape if given else ix._a.shape
+    for d, (i, n, m) in enumerate(zip(ix._a.shape, a._a.shape, room)):
         if (d != dim and i > n) or i > m:
+            beside = f" and to be no larger size than src {list(room)}" if given else ""
             raise RuntimeError(
                 f"Expected index {list(ix._a.shape)} to be no larger than self {list(a._a.shape)} apart from "
-                f"dimension {dim} and to be no larger size than src {list(s._a.shape)}"
+                f"dimension {dim}{beside}"
             )
-    if s._a.shape != ix._a.shape:
+    if given and room != ix._a.shape:
         s = view_at(s, tuple(slice(0, n) for n in ix._a.shape), part_op)
     return a, dim, ix, s
 
@@ -122,34 +121,33 @@ def _operands(name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> tuple[
 def _bound(op: Op, name: str, x: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
     a, dim, ix, s = _operands(name, x, dim, index, src)
     if not ix._a.size:
-        return bind(_clone(), (x,))
-    if not isinstance(src, Tensor) and a._a.ndim != ix._a.ndim:
-        raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
-    if not isinstance(src, Tensor):
-        for d, (i, n) in enumerate(zip(ix._a.shape, a._a.shape)):
-            if d != dim and i > n:
-                raise RuntimeError(
-                    f"Expected index {list(ix._a.shape)} to be no larger than self {list(a._a.shape)} apart "
-                    f"from dimension {dim}"
-                )
+        return bind(clone, (x,))
     result: Tensor = bind(op, (a, ix, s, dim))
     return result if x._a.ndim else reshape(result, ())
 
 
-def _clone() -> Op:
-    from ..ops.rearrange import clone
-
-    return clone
+def _written(op: Op, write: Callable[..., None], x: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
+    """The scatter written into x's own memory: its rules read none of the old values."""
+    a, dim, ix, s = _operands("scatter", x, dim, index, src)
+    require_writable(x)
+    require_own_memory(x._array())
+    if ix._a.size:
+        write_into(op, write, a, ix, s, dim)
+    return x
 
 
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """`input` with the elements of `src` (or one number) written where `index` says: y[index[i][j]][j] =
-    src[i][j].
+    """`input` with `src` (or one number) written where `index` says: y[index[i][j]][j] = src[i][j] for dim 0.
 
     `reduce="add"` or "multiply" combines instead of replacing.
+
+    >>> import chainrule as cr
+    >>> cr.scatter(cr.zeros(2, 2), 0, cr.tensor([[1, 0]]), cr.tensor([[5.0, 6.0]]))
+    tensor([[0., 6.],
+            [5., 0.]])
     """
     src = value if src is None else src
     if reduce is None:
@@ -165,11 +163,34 @@ def scatter(
     return result if out is None else write(out, result)
 
 
+def scatter_(
+    self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+) -> Tensor:
+    """scatter(), written into this tensor."""
+    if reduce is not None:
+        return _combined_(self, dim, index, src, value=value, reduce=reduce)
+    return _written(ops.scatter, ops.put_along, self, dim, index, value if src is None else src)
+
+
+_combined_ = in_place_of(scatter)
+
+
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """`input` with the elements of `src` added where `index` says; repeated positions add up, in order."""
+    """`input` with the elements of `src` added where `index` says; repeated positions add up, in order.
+
+    >>> import chainrule as cr
+    >>> cr.scatter_add(cr.zeros(2), 0, cr.tensor([1, 1, 0]), cr.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 3.])
+    """
     tensor_argument("scatter_add", src, 4, "src")
     result = _bound(ops.scatter_add, "scatter", input, dim, index, src)
     return result if out is None else write(out, result)
+
+
+def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """scatter_add(), written into this tensor."""
+    tensor_argument("scatter_add", src, 4, "src")
+    return _written(ops.scatter_add, ops.add_along, self, dim, index, src)
 
 
 def scatter_reduce(
@@ -185,7 +206,7 @@ def scatter_reduce(
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
     a, dim, ix, s = _operands("scatter_reduce", input, dim, index, src)
     if not ix._a.size:
-        return bind(_clone(), (input,))
+        return bind(clone, (input,))
     result = _reduced(a, dim, ix, s, reduce, include_self)
     result = result if input._a.ndim else reshape(result, ())
     return result if out is None else write(out, result)
@@ -228,9 +249,7 @@ def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True,
     out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """`input` with its slices at `index` along `dim` combined with those of `source` by prod, mean, amax or
-    amin.
-    """
+    """`input` with its slices at `index` along `dim` combined with `source` by prod, mean, amax or amin."""
     tensor_argument("index_reduce", input)
     if reduce not in _REDUCE - {"sum"}:
         raise RuntimeError(
@@ -238,18 +257,18 @@ def index_reduce(
         )
     dim = wrap_dim(dim, input._a.ndim)
     ix = vector_index("index_reduce", index)
-    s = _source("index_reduce", input, dim, ix, source)
+    s = source_slices("index_reduce", input, dim, ix, source)
     spread = Tensor._wrap(np.broadcast_to(ix._a.reshape((-1,) + (1,) * (s._a.ndim - 1 - dim)), s._a.shape))
     if not spread._a.size:
-        result = bind(_clone(), (input,))
+        result = bind(clone, (input,))
     else:
-        result = _reduced(_lift(input), dim, spread, s, reduce, include_self)
+        result = _reduced(at_least_1d(input), dim, spread, s, reduce, include_self)
         result = result if input._a.ndim else reshape(result, ())
     return result if out is None else write(out, result)
 
 
 __all__ = ["gather", "index_reduce", "scatter", "scatter_add", "scatter_reduce", "take_along_dim"]
-for _f in (scatter, scatter_add, scatter_reduce, index_reduce):
-    method(_f, inplace_=True)
-for _f in (gather, take_along_dim):
-    method(_f)
+for _changing in (scatter_reduce, index_reduce):
+    method(_changing, inplace_=True)
+for _plain in (gather, scatter, scatter_, scatter_add, scatter_add_, take_along_dim):
+    method(_plain)

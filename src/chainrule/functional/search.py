@@ -12,8 +12,7 @@ from .api import method, tensor_argument, write
 
 
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
-    """The positions of the elements that are not 0: one row each, or with `as_tuple` one index tensor per
-    dimension.
+    """The positions of the elements that are not 0: one row each, with `as_tuple` one tensor per dimension.
 
     >>> import chainrule as cr
     >>> cr.nonzero(cr.tensor([0, 3, 0, 5]))
@@ -142,8 +141,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 zeros with a 1 at each class index, in a new last dimension of `num_classes` (-1: largest index
-    + 1).
+    """Zeros with a 1 at each class index, in a new last dimension of `num_classes` (-1: the largest + 1).
 
     >>> import chainrule as cr
     >>> cr.nn.functional.one_hot(cr.tensor([0, 2]))

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dispatch import bind
+from ..dispatch import bind, constant, direct
 from ..inplace import inplace
 from ..ops import select as ops
 from ..tensor import Tensor
 from ..types import COMPLEX, FLOAT, bool_, uint8
-from .api import binary_function, method, tensor_argument, write
+from .api import EVERYDAY, binary_function, method, tensor_argument, write
 
 maximum = binary_function(ops.maximum, in_place=False, numbers="none")
 minimum = binary_function(ops.minimum, in_place=False, numbers="none")
 fmax = binary_function(ops.fmax, in_place=False, numbers="none")
 fmin = binary_function(ops.fmin, in_place=False, numbers="none")
+_NUMBERS = {int, float}
+_clamp = direct(ops.clamp)
 _at_least = binary_function(ops.clamp_min)
 _at_most = binary_function(ops.clamp_max)
 
@@ -62,6 +64,10 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     >>> cr.clamp(cr.tensor([-2.0, 0.5, 2.0]), -1, 1)
     tensor([-1.0000,  0.5000,  1.0000])
     """
+    if type(min) in _NUMBERS and type(max) in _NUMBERS and isinstance(input, Tensor):
+        kind = input._a.dtype
+        if kind in EVERYDAY and out is None:
+            return _clamp(input, constant(min, kind), constant(max, kind))
     _require_order("clamp", input)
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")

@@ -28,20 +28,25 @@ def require_matrix(name: str, x: Tensor, argument: str = "A", *, square: bool = 
             f"{name}: {argument} must be batches of square matrices, but they are {a.shape[-2]} by "
             f"{a.shape[-1]} matrices"
         )
-    if FROM_NUMPY[a.dtype].category < FLOAT:
-        raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {scalar_type(x.dtype)}"
-        )
+    require_float(name, x)
     if a.dtype.itemsize == 2:
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {scalar_type(x.dtype)}")
 
 
-def same_kind(name: str, a: Tensor, b: Tensor) -> None:
+def require_float(name: str, x: Tensor) -> None:
+    """Refuse integers and bools."""
+    if FROM_NUMPY[x._a.dtype].category < FLOAT:
+        raise RuntimeError(
+            f"{name}: Expected a floating point or complex tensor as input. Got {scalar_type(x.dtype)}"
+        )
+
+
+def require_same_dtype(name: str, a: Tensor, b: Tensor, argument: str = "A") -> None:
     """Refuse operands of different dtypes."""
     if a._a.dtype != b._a.dtype:
         raise RuntimeError(
-            f"{name}: Expected A and B to have the same dtype, but found A of type {scalar_type(a.dtype)} "
-            f"and B of type {scalar_type(b.dtype)} instead"
+            f"{name}: Expected {argument} and B to have the same dtype, but found {argument} of type "
+            f"{scalar_type(a.dtype)} and B of type {scalar_type(b.dtype)} instead"
         )
 
 
@@ -93,7 +98,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
     """
     require_matrix("linalg.solve", A, square=True)
     tensor_argument("linalg_solve", B, 2, "B")
-    same_kind("linalg.solve", A, B)
+    require_same_dtype("linalg.solve", A, B)
     vector = _is_vector(A, B)
     if vector and not left:
         raise RuntimeError(
@@ -145,11 +150,7 @@ def solve_triangular(
     tensor_argument("linalg_solve_triangular", B, 2, "B")
     if B._a.ndim < 2:
         raise RuntimeError("linalg.solve_triangular: The input tensor B must have at least 2 dimensions.")
-    if A._a.dtype != B._a.dtype:
-        raise RuntimeError(
-            "linalg.solve_triangular: Expected A and B to have the same dtype, but found A of type "
-            f"{scalar_type(A.dtype)} and B of type {scalar_type(B.dtype)} instead"
-        )
+    require_same_dtype("linalg.solve_triangular", A, B)
     inner = B._a.shape[-2 if left else -1]
     if A._a.shape[-1] != inner:
         n = A._a.shape[-1]
@@ -247,9 +248,7 @@ def logdet(input: Tensor) -> Tensor:
 
 
 def lu_factor(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
-    """The compact LU factorisation with partial pivoting: both triangles in one matrix, and the row swaps
-    (from 1).
-    """
+    """(LU, pivots): both triangles of A = P L U in one matrix, and the row swaps, counted from 1."""
     require_matrix("linalg.lu_factor", A)
     _require_pivot(pivot)
     LU, pivots = bind(factor.lu_factor, (A,))
@@ -319,11 +318,7 @@ def linalg_lu_solve(
 ) -> Tensor:
     """X with A X = B (X A = B, or Aᴴ for `adjoint`), from linalg.lu_factor(A)."""
     require_matrix("linalg.lu_solve", LU, "LU", square=True)
-    if LU._a.dtype != B._a.dtype:
-        raise RuntimeError(
-            "linalg.lu_solve: Expected LU and B to have the same dtype, but found LU of type "
-            f"{scalar_type(LU.dtype)} and B of type {scalar_type(B.dtype)} instead"
-        )
+    require_same_dtype("linalg.lu_solve", LU, B, "LU")
     if pivots._a.dtype != int32.np:
         raise RuntimeError("linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32")
     if LU._a.shape[-1] != B._a.shape[-2 if left else -1]:

@@ -107,8 +107,10 @@ _REDUCTIONS = {
 
 
 def apply(ufunc: np.ufunc, how: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What NumPy calls for `ufunc(...)` or `ufunc.reduce(...)` on a tensor: the record of that name, or "
-    "a TypeError."""
+    """What NumPy calls for `ufunc(...)` or `ufunc.reduce(...)` on a tensor: the record of that name.
+
+    Raises TypeError for a ufunc or method that has none.
+    """
     name = ufunc.__name__
     out = kwargs.pop("out", None)
     if how == "reduce" and name in _REDUCTIONS:

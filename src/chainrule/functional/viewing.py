@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
@@ -37,24 +36,9 @@ def view_of(op: Op, x: Tensor, *attrs: Any) -> Tensor:
     else:
         r._node = None
     base = out.base
-    if base is not a and (base is None or base is not a.base):
-        if base is not None and np.may_share_memory(out, a):
-            join_views(op, x, r, attrs)
-        return r
-    root = x._base
-    if root is None:
-        root = x
-        r._chain = ((op, attrs),)
-    else:
-        r._chain = (*x._chain, (op, attrs))
-    r._base = root
-    views = root._views
-    if views is None:
-        root._views = [weakref.ref(r)]
-    else:
-        if len(views) > 32 and not len(views) & (len(views) - 1):
-            views[:] = [v for v in views if v() is not None]
-        views.append(weakref.ref(r))
+    shared = base is a or (base is not None and (base is a.base or np.may_share_memory(out, a)))
+    if shared:
+        join_views(op, x, r, attrs)
     return r
 
 

@@ -34,9 +34,9 @@ class ConvertMethods:
                 if param is None:
                     continue
                 grad = param._grad
-                _set_data(param, fn(param))
+                param.data = fn(param)
                 if grad is not None:
-                    _set_data(grad, fn(grad))
+                    grad.data = fn(grad)
             for name, buffer in list(self._buffers.items()):
                 if buffer is not None:
                     self._buffers[name] = fn(buffer)
@@ -124,14 +124,6 @@ class ConvertMethods:
             else:
                 grad.requires_grad_(False)
             grad.zero_()
-
-
-def _set_data(t: Tensor, new: Tensor) -> None:
-    if new is not t:
-        t.data = new
-        node: Any = t._node
-        if node is not None:  # gradients arrive in the new dtype
-            node.dtype = new._array().dtype
 
 
 def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> DType | None:

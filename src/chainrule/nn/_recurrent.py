@@ -1,4 +1,4 @@
-"""The computation of recurrent layers: cells, and the walk of a cell along a sequence."""
+"""The computation of recurrent layers: records of whole sequences, and cells with their walk for the rest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..functional.join import cat, stack
+from ..ops.recurrent import gru_layer, lstm_layer, rnn_layer
 from ..tensor import Tensor
 from . import functional as F
 
@@ -81,31 +82,76 @@ def walk(
     return (outputs[::-1] if reverse else outputs), state
 
 
+def _recorded(
+    mode: str, input: Tensor, counts: tuple[int, ...], state: State, weights: Weights, reverse: bool
+) -> tuple[Tensor, State]:
+    """One direction of one layer over (rows, in), as one operation behind the input's projection."""
+    w_ih, w_hh, b_ih, b_hh, _ = weights
+    for s in state:
+        if s.dtype != input.dtype:
+            raise RuntimeError(
+                f"mat1 and mat2 must have the same dtype, but got {s.dtype} and {input.dtype}: convert the "
+                f"hidden state with .to({input.dtype})"
+            )
+    if mode == "GRU":
+        y, h, _ = gru_layer(F.linear(input, w_ih, b_ih), w_hh, b_hh, state[0], counts, reverse)
+        return y, (h,)
+    x = F.linear(input, w_ih, None if b_ih is None else b_ih + b_hh)
+    if mode == "LSTM":
+        y, h, c, *_ = lstm_layer(x, w_hh, *state, counts, reverse)
+        return y, (h, c)
+    y, h, _ = rnn_layer(x, w_hh, state[0], counts, reverse, mode == "RNN_RELU")
+    return y, (h,)
+
+
+def _walked(
+    mode: str, input: Tensor, counts: tuple[int, ...], state: State, weights: Weights, reverse: bool
+) -> tuple[Tensor, State]:
+    """The same step by step: for projected states and for dtypes in which NumPy is slow or its rules differ."""
+    w_ih, w_hh, b_ih, b_hh, w_hr = weights
+    steps = F.linear(input, w_ih, b_ih).split(counts)
+    outputs, state = walk(CELLS[mode][0], steps, state, (w_hh, b_hh, w_hr), reverse)
+    return cat(outputs), state
+
+
+def one_direction(
+    mode: str, input: Tensor, counts: tuple[int, ...], state: State, weights: Weights, reverse: bool
+) -> tuple[Tensor, State]:
+    """The outputs (rows, hidden) of input (rows, in) and the last state; `counts` rows belong to each step.
+
+    `weights` are w_ih, w_hh, b_ih, b_hh, w_hr.
+    """
+    everyday = input._a.dtype.char in "fd" and weights[4] is None
+    return (_recorded if everyday else _walked)(mode, input, counts, state, weights, reverse)
+
+
 def run(
     mode: str, input: Tensor, batch_sizes: list[int] | None, initial: State,
     layers: list[list[list[Any]]], dropout: float,
 ) -> tuple[Tensor, State]:  # fmt: skip
     """All layers and directions over (T, N, in), or over (sum of batch_sizes, in): output and last states.
 
-    `layers[l][d]` holds w_ih, w_hh, b_ih, b_hh, w_hr of layer l in direction d. The input's projection is one
-    matrix product for all steps; what remains per step is the recurrent one.
+    `layers[l][d]` holds w_ih, w_hh, b_ih, b_hh, w_hr of layer l in direction d.
     """
-    cell = CELLS[mode][0]
+    leading = input.shape[:-1]
+    counts = (leading[1],) * leading[0] if batch_sizes is None else tuple(batch_sizes)
+    if not counts:
+        raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+    if batch_sizes is None:
+        input = input.reshape(leading[0] * leading[1], input.shape[-1])
     last: list[State] = []
     for number, directions in enumerate(layers):
         sides = []
-        for d, (w_ih, w_hh, b_ih, b_hh, w_hr) in enumerate(directions):
-            projected = F.linear(input, w_ih, b_ih)
-            steps = projected.unbind(0) if batch_sizes is None else projected.split(batch_sizes)
-            index = len(last)
-            start = tuple(s[index] for s in initial)
-            outputs, state = walk(cell, steps, start, (w_hh, b_hh, w_hr), bool(d))
+        for d, weights in enumerate(directions):
+            start = tuple(s[len(last)] for s in initial)
+            output, state = one_direction(mode, input, counts, start, weights, bool(d))
             last.append(state)
-            sides.append(stack(outputs) if batch_sizes is None else cat(outputs))
+            sides.append(output)
         input = sides[0] if len(sides) == 1 else cat(sides, -1)
         if dropout and number < len(layers) - 1:
             input = F.dropout(input, dropout, True)
-    return input, tuple(stack(states) for states in zip(*last))
+    output = input if batch_sizes is not None else input.reshape(*leading, input.shape[-1])
+    return output, tuple(stack(states) for states in zip(*last))
 
 
 def zeros(shape: tuple[int, ...], like: Tensor) -> Any:

@@ -252,13 +252,24 @@ softshrink = elementwise(
     **_KINK,
 )
 softsign = elementwise(
-    "softsign", lambda a: a / (1 + np.abs(a)), lambda y, a: 1 / ((1 + abs(a)) * (1 + abs(a))),
-    tex=r"\frac{{{0}}}{{1 + |{0}|}}", lower="a / (1 + abs(a))", grad_name="DivBackward0", floats=True,
-)  # fmt: skip
+    "softsign",
+    lambda a: a / (1 + np.abs(a)),
+    lambda y, a: 1 / ((1 + abs(a)) * (1 + abs(a))),
+    tex=r"\frac{{{0}}}{{1 + |{0}|}}",
+    lower="a / (1 + abs(a))",
+    grad_name="DivBackward0",
+    floats=True,
+)
 tanhshrink = elementwise(
-    "tanhshrink", lambda a: a - np.tanh(a), lambda y, a: tanh(a) * tanh(a), tex=r"{0} - \tanh({0})", prec=1,
-    lower="a - tanh(a)", grad_name="SubBackward0", floats=True,
-)  # fmt: skip
+    "tanhshrink",
+    lambda a: a - np.tanh(a),
+    lambda y, a: tanh(a) * tanh(a),
+    tex=r"{0} - \tanh({0})",
+    prec=1,
+    lower="a - tanh(a)",
+    grad_name="SubBackward0",
+    floats=True,
+)
 rrelu = elementwise(
     "rrelu",
     operator.mul,

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..types import Shape, bool_, complex64, complex128
+from ..types import Shape, bool_
 from .exponential import log
-from .record import ADD, ATOM, MUL, NEG, POW, Bad, Carrier, Spec, broadcast_shape, elementwise
+from .record import ADD, ATOM, COMPLEX_DTYPES, MUL, NEG, POW, Bad, Carrier, Spec, broadcast_shape, elementwise
 from .rounding import trunc
+from .rules import scalar_or_tensor
 from .select import where
-
-COMPLEX_DTYPES = {complex64, complex128, complex64.np, complex128.np}
 
 # ----- sums and products
 
@@ -78,28 +77,49 @@ mul = elementwise(
     "mul", operator.mul, (lambda y, a, b: b, lambda y, a, b: a), tex=r"{0} \, {1}", prec=MUL, lower="fmul"
 )
 div = elementwise(
-    "div", operator.truediv, (lambda y, a, b: 1 / b, lambda y, a, b: -a / (b * b)),
-    tex=r"\frac{{{0}}}{{{1}}}", prec=ATOM, lower="fdiv", domain=((-3.0, 3.0), (0.5, 3.0)), floats=True,
+    "div",
+    operator.truediv,
+    (lambda y, a, b: 1 / b, lambda y, a, b: -a / (b * b)),
+    tex=r"\frac{{{0}}}{{{1}}}",
+    prec=ATOM,
+    lower="fdiv",
+    domain=((-3.0, 3.0), (0.5, 3.0)),
+    floats=True,
     singular="b = 0: ±inf or nan, as IEEE division",
     # PyTorch computes 2 / x as a product with the reciprocal
     grad_name=lambda args: "MulBackward0" if args and not isinstance(args[0], Carrier) else "DivBackward0",
-)  # fmt: skip
+)
 neg = elementwise(
-    "neg", operator.neg, -1, shape=_neg_shape, tex="-{0}", prec=NEG, lower="fneg",
+    "neg",
+    operator.neg,
+    -1,
+    shape=_neg_shape,
+    tex="-{0}",
+    prec=NEG,
+    lower="fneg",
     bad=[Bad(lambda: (np.array([True]),), RuntimeError, "on a bool tensor is not supported")],
-)  # fmt: skip
+)
 
 addcmul = elementwise(
-    "addcmul", lambda a, b, c, value: a + a.dtype.type(value) * (b * c),
+    "addcmul",
+    lambda a, b, c, value: a + a.dtype.type(value) * (b * c),
     (1, lambda y, a, b, c, value: value * c, lambda y, a, b, c, value: value * b),
-    attrs={"value": 0.5}, tex="{0} + {3} {1} {2}", prec=ADD, lower="a + value * (b * c)",
-)  # fmt: skip
+    attrs={"value": 0.5},
+    tex="{0} + {3} {1} {2}",
+    prec=ADD,
+    lower="a + value * (b * c)",
+)
 addcdiv = elementwise(
-    "addcdiv", lambda a, b, c, value: a + value * (b / c),
+    "addcdiv",
+    lambda a, b, c, value: a + value * (b / c),
     (1, lambda y, a, b, c, value: value / c, lambda y, a, b, c, value: -value * b / (c * c)),
-    attrs={"value": 0.5}, tex=r"{0} + {3} \frac{{{1}}}{{{2}}}", prec=ADD, lower="a + value * (b / c)",
-    domain=((-3.0, 3.0), (-3.0, 3.0), (0.5, 3.0)), singular="c = 0: as division",
-)  # fmt: skip
+    attrs={"value": 0.5},
+    tex=r"{0} + {3} \frac{{{1}}}{{{2}}}",
+    prec=ADD,
+    lower="a + value * (b / c)",
+    domain=((-3.0, 3.0), (-3.0, 3.0), (0.5, 3.0)),
+    singular="c = 0: as division",
+)
 
 
 def _lerp(a: Any, b: Any, w: Any) -> Any:
@@ -134,10 +154,6 @@ def _whole(divide: Any) -> Any:
         return divide(a, b)
 
     return forward
-
-
-def _scalar_or_tensor(base: str) -> Any:
-    return lambda args: base + ("1" if len(args) > 1 and isinstance(args[1], Carrier) else "0")
 
 
 def _trunc_divide(a: Any, b: Any) -> Any:
@@ -181,7 +197,7 @@ remainder = elementwise(
     tex=r"{0} \bmod {1}",
     prec=MUL,
     lower="a - b * floor(a / b)",
-    grad_name=_scalar_or_tensor("RemainderBackward"),
+    grad_name=scalar_or_tensor("RemainderBackward"),
     singular=_STEPS,
     **_DIVIDE,
 )
@@ -192,7 +208,7 @@ fmod = elementwise(
     refuses="bc",
     tex=r"\operatorname{{fmod}}({0}, {1})",
     lower="frem",
-    grad_name=_scalar_or_tensor("FmodBackward"),
+    grad_name=scalar_or_tensor("FmodBackward"),
     singular=_STEPS,
     **_DIVIDE,
 )
@@ -251,9 +267,15 @@ square = elementwise(
     grad_name="PowBackward0",
 )
 sqrt = elementwise(
-    "sqrt", np.sqrt, lambda y, a: 0.5 / y, tex=r"\sqrt{{{0}}}", lower="sqrt", domain=(0.2, 3.0), floats=True,
+    "sqrt",
+    np.sqrt,
+    lambda y, a: 0.5 / y,
+    tex=r"\sqrt{{{0}}}",
+    lower="sqrt",
+    domain=(0.2, 3.0),
+    floats=True,
     singular="a = 0: inf",
-)  # fmt: skip
+)
 rsqrt = elementwise(
     "rsqrt",
     lambda a: 1 / np.sqrt(a),
@@ -282,9 +304,14 @@ def _per_length(y: Any, a: Any) -> Any:
 
 
 hypot = elementwise(
-    "hypot", np.hypot, (lambda y, a, b: _per_length(y, a), lambda y, a, b: _per_length(y, b)),
-    refuses="bic", tex=r"\sqrt{{{0}^2 + {1}^2}}", lower="hypot", singular="a = b = 0: 0",
-)  # fmt: skip
+    "hypot",
+    np.hypot,
+    (lambda y, a, b: _per_length(y, a), lambda y, a, b: _per_length(y, b)),
+    refuses="bic",
+    tex=r"\sqrt{{{0}^2 + {1}^2}}",
+    lower="hypot",
+    singular="a = b = 0: 0",
+)
 
 
 # ----- whole numbers

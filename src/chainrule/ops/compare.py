@@ -60,9 +60,15 @@ def _close(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
 
 
 isclose = elementwise(
-    "isclose", _close, nargs=2, attrs={"rtol": 1e-5, "atol": 1e-8, "equal_nan": False}, dtype="bool",
-    tex=r"[{0} \approx {1}]", lower="abs(a - b) <= atol + rtol * abs(b)", nondiff=_WHY,
-)  # fmt: skip
+    "isclose",
+    _close,
+    nargs=2,
+    attrs={"rtol": 1e-5, "atol": 1e-8, "equal_nan": False},
+    dtype="bool",
+    tex=r"[{0} \approx {1}]",
+    lower="abs(a - b) <= atol + rtol * abs(b)",
+    nondiff=_WHY,
+)
 
 # the arguments keep their own dtypes: only whether they are zero counts
 logical_not = elementwise(

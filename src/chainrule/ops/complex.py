@@ -6,23 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from ..types import DType, float32, float64
+from ..types import float32, float64
 from .movement import to
 from .record import MUL, NEG, Bad, Op, Spec, broadcast_shape, structured
+from .rules import is_complex, real_dtype
 
 
 def _numbers(rng: Any, *shape: int) -> Any:
     return rng.normal(size=shape) + 1j * rng.normal(size=shape)
 
 
-def _real_dtype(a: Spec) -> DType:
-    return a.dtype.to_real()
-
-
 _PART: dict[str, Any] = {
     "view": True,
     "shape": lambda a: a.shape,
-    "dtype": _real_dtype,
+    "dtype": real_dtype,
     "samples": lambda rng: [(_numbers(rng, 2, 3),)],
 }
 
@@ -58,14 +55,10 @@ def _angle_rule(g: Any, y: Any, a: Any) -> Any:
     """g·i·a/|a|²: turning is moving at a right angle. A real number does not turn."""
     from .select import where
 
-    if not _is_complex(a):
+    if not is_complex(a):
         return g * 0
     size = real(a * conj(a))
     return where(size == 0, 0.0, g * (a * 1j) / size)
-
-
-def _is_complex(a: Any) -> bool:
-    return getattr(a.dtype, "is_complex", None) or getattr(a.dtype, "kind", "f") == "c"
 
 
 angle = structured(
@@ -73,7 +66,7 @@ angle = structured(
     _angle,
     vjp=(_angle_rule,),
     shape=lambda a: a.shape,
-    dtype=_real_dtype,
+    dtype=real_dtype,
     tex=r"\arg {0}",
     prec=NEG,
     samples=lambda rng: [(_numbers(rng, 2, 3),), (rng.normal(size=(3,)),)],
@@ -109,11 +102,16 @@ def _join(re: Any, im: Any) -> Any:
 
 
 complex = structured(
-    "complex", _join, nargs=2, vjp=(lambda g, y, re, im: real(g), lambda g, y, re, im: imag(g)),
+    "complex",
+    _join,
+    nargs=2,
+    vjp=(lambda g, y, re, im: real(g), lambda g, y, re, im: imag(g)),
     shape=broadcast_shape,
-    dtype=lambda re, im: re.dtype.to_complex(), tex="{0} + i {1}", prec=MUL,
+    dtype=lambda re, im: re.dtype.to_complex(),
+    tex="{0} + i {1}",
+    prec=MUL,
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(3,)))],
-)  # fmt: skip
+)
 
 
 def _from_pairs(a: Any) -> Any:
@@ -144,12 +142,18 @@ view_as_real: Op = structured(
     vjp=(lambda g, y, a: view_as_complex(g),),
     shape=lambda a: (*a.shape, 2),
     view=True,
-    dtype=_real_dtype,
+    dtype=real_dtype,
     tex="{0}",
     samples=lambda rng: [(_numbers(rng, 2, 3),)],
 )
 view_as_complex: Op = structured(
-    "view_as_complex", _from_pairs, vjp=(lambda g, y, a: view_as_real(g),), shape=_pair_shape, view=True,
-    dtype=lambda a: a.dtype.to_complex(), tex="{0}", samples=lambda rng: [(rng.normal(size=(3, 2)),)],
+    "view_as_complex",
+    _from_pairs,
+    vjp=(lambda g, y, a: view_as_real(g),),
+    shape=_pair_shape,
+    view=True,
+    dtype=lambda a: a.dtype.to_complex(),
+    tex="{0}",
+    samples=lambda rng: [(rng.normal(size=(3, 2)),)],
     bad=[Bad(lambda: (np.zeros((2, 3)),), RuntimeError, "last dimension of size 2")],
-)  # fmt: skip
+)

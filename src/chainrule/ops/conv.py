@@ -11,6 +11,7 @@ quicker. The outputs of the few windows too many are cut off (forward) or are ze
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,6 @@ def _out(x: Any, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints) -> Ints
     )
 
 
-def _size(sizes: Ints) -> int:
-    n = 1
-    for s in sizes:
-        n *= s
-    return n
-
-
 def _plain(kernel: Ints, stride: Ints, pads: Pads) -> bool:
     """Whether every window is one value: a 1x1 convolution needs no im2col."""
     return (
@@ -66,30 +60,28 @@ def _windows(x: Any, kernel: Ints, out: Ints, stride: Ints, pads: Pads, dilation
         if _plain(kernel, stride, pads):
             return x.reshape(*x.shape[:2], *kernel, *out), out
         return windows(pad_spatial(x, pads), kernel, out, stride, dilation), out
-    return flat_windows(x, kernel, _size(wide), pads, dilation), wide
+    return flat_windows(x, kernel, prod(wide), pads, dilation), wide
 
 
-def _chunks(n: int, values: int) -> list[slice]:
+def _chunks(n: int, values: int, cached: int = 1 << 18) -> list[slice]:
     """Samples a few at a time, so that the columns of a chunk (`values` per sample) stay in the cache."""
-    step = max(_CACHED_VALUES // max(values, 1), 1)
+    step = max(cached // max(values, 1), 1)
     return [slice(i, i + step) for i in range(0, n, step)]
-
-
-_CACHED_VALUES = 1 << 17
 
 
 def _conv(x: Any, w: Any, b: Any, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Any:
     n, o = x.shape[0], w.shape[0]
     kernel = w.shape[2:]
     out = _out(x, kernel, stride, pads, dilation)
-    rows = w.shape[1] * _size(kernel)
+    rows = w.shape[1] * prod(kernel)
     matrix = w.reshape(o, rows) if groups == 1 else w.reshape(groups, o // groups, rows)
     bias = None if b is None else _column(b, len(out))
     y = np.empty((n, o, *out), x.dtype)
-    for part in _chunks(n, (groups * rows + o) * _size(out)):
-        view, wide = _windows(x[part], kernel, out, stride, pads, dilation)
-        length = _size(wide)
-        cols = view.reshape(-1, rows, length) if groups == 1 else view.reshape(-1, groups, rows, length)
+    view, wide = _windows(x, kernel, out, stride, pads, dilation)
+    length = prod(wide)
+    inner = (rows, length) if groups == 1 else (groups, rows, length)
+    for part in _chunks(n, (groups * rows + o) * prod(out)):
+        cols = view[part].reshape(-1, *inner)
         target = y[part]
         if wide == out:
             np.matmul(matrix, cols, out=target.reshape(-1, *matrix.shape[:-1], length))
@@ -128,13 +120,16 @@ def _conv_input(
     n, o = g.shape[:2]
     kernel, out = w.shape[2:], g.shape[2:]
     c = w.shape[1] * groups
+    back = _back(kernel, out, size, pads, dilation)
+    if all(s == 1 for s in stride) and _gathers(o, c, kernel, out, size, pads, back):
+        return _conv(g, _flipped(w, groups), b, stride, back, dilation, groups)
     plain = _plain(kernel, stride, pads) and out == size
     wide = out if plain else _wide(size, out, stride, pads)
-    length = _size(wide)
+    length = prod(wide)
     rows = w.reshape(o, -1).T if groups == 1 else w.reshape(groups, o // groups, -1).transpose(0, 2, 1)
     inner = (o, length) if groups == 1 else (groups, o // groups, length)
     y = np.empty((n, c, *size), g.dtype)
-    for part in _chunks(n, (c * _size(kernel) + o) * length):
+    for part in _chunks(n, (c * prod(kernel) + o) * length):
         cols = np.matmul(rows, _widened(g[part], wide).reshape(-1, *inner))
         if plain:
             y[part] = cols.reshape(-1, c, *size)
@@ -147,15 +142,43 @@ def _conv_input(
     return y
 
 
+def _back(kernel: Ints, out: Ints, size: Ints, pads: Pads, dilation: Ints) -> Pads:
+    """The padding with which the flipped kernel, moved over the outputs, meets every place of the input."""
+    return tuple(
+        ((k - 1) * q - lo, m + lo - j) for k, q, m, j, (lo, _) in zip(kernel, dilation, size, out, pads)
+    )
+
+
+def _gathers(o: int, c: int, kernel: Ints, out: Ints, size: Ints, pads: Pads, back: Pads) -> bool:
+    """Whether to collect what each input gets is quicker than to spread what each output gives.
+
+    Columns that are copied cost half of those that are added up in place.
+    """
+    if prod(kernel) == 1:
+        return False
+    one = (1,) * len(size)
+    return o * prod(_wide(out, size, one, back)) <= 2 * c * prod(_wide(size, out, one, pads))
+
+
+def _flipped(w: Any, groups: int) -> Any:
+    """The kernel of the adjoint map: turned round, inputs and outputs of each group exchanged."""
+    parts = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
+    turned = parts[(..., *(slice(None, None, -1),) * (w.ndim - 2))]
+    return np.ascontiguousarray(turned).reshape(-1, w.shape[0] // groups, *w.shape[2:])
+
+
 def _conv_weight(x: Any, g: Any, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints, groups: int) -> Any:
     n, c = x.shape[:2]
     o, out = g.shape[1], g.shape[2:]
-    total = np.zeros((groups, o // groups, c // groups * _size(kernel)), x.dtype)
-    for part in _chunks(n, (c * _size(kernel) + o) * _size(out)):
-        view, wide = _windows(x[part], kernel, out, stride, pads, dilation)
-        # (n, C, *kernel, outputs) -> (G, C/G*kernel, n*outputs): the sum over samples is inside the GEMM
-        order = (1, *range(2, 2 + len(kernel)), 0, *range(2 + len(kernel), view.ndim))
-        cols = view.transpose(order).reshape(groups, total.shape[2], -1)
+    if o < c and prod(kernel) > 1 and all(s == 1 for s in stride):  # the columns of g are fewer
+        back = _back(kernel, out, x.shape[2:], pads, dilation)
+        return _flipped(_conv_weight(g, x, kernel, stride, back, dilation, groups), groups)
+    total = np.zeros((groups, o // groups, c // groups * prod(kernel)), x.dtype)
+    view, wide = _windows(x, kernel, out, stride, pads, dilation)
+    # (n, C, *kernel, outputs) -> (G, C/G*kernel, n*outputs): the sum over samples is inside the GEMM
+    order = (1, *range(2, 2 + len(kernel)), 0, *range(2 + len(kernel), view.ndim))
+    for part in _chunks(n, (c * prod(kernel) + o) * prod(out), 1 << 17):
+        cols = view[part].transpose(order).reshape(groups, total.shape[2], -1)
         few = _widened(g[part], wide)
         rows = few.reshape(len(few), o, -1).transpose(1, 0, 2).reshape(groups, o // groups, -1)
         total += np.matmul(rows, cols.transpose(0, 2, 1))
@@ -224,7 +247,7 @@ conv_weight: Op = structured(
 def _unfold(a: Any, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints) -> Any:
     out = _out(a, kernel, stride, pads, dilation)
     blocks = windows(pad_spatial(a, pads), kernel, out, stride, dilation)
-    return blocks.reshape(a.shape[0], a.shape[1] * _size(kernel), _size(out))
+    return blocks.reshape(a.shape[0], a.shape[1] * prod(kernel), prod(out))
 
 
 def _fold(a: Any, size: Ints, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints) -> Any:
@@ -241,7 +264,7 @@ unfold: Op = structured(
         lambda g, y, a, kernel, stride, pads, dilation: fold(g, a.shape[2:], kernel, stride, pads, dilation),
     ),
     shape=lambda a, kernel, stride, pads, dilation: (
-        a.shape[0], a.shape[1] * _size(kernel), _size(_out(a, kernel, stride, pads, dilation)),
+        a.shape[0], a.shape[1] * prod(kernel), prod(_out(a, kernel, stride, pads, dilation)),
     ),
     samples=lambda rng: [(rng.normal(size=(2, 2, 5, 4)), (2, 3), (2, 1), ((1, 1), (0, 0)), (1, 1))],
 )  # fmt: skip
@@ -249,7 +272,7 @@ unfold: Op = structured(
 fold: Op = structured(
     "col2im", _fold, tex=r"\operatorname{{fold}}({0})", grad_name="Col2ImBackward0",
     vjp=(lambda g, y, a, size, kernel, stride, pads, dilation: unfold(g, kernel, stride, pads, dilation),),
-    shape=lambda a, size, kernel, stride, pads, dilation: (a.shape[0], a.shape[1] // _size(kernel), *size),
+    shape=lambda a, size, kernel, stride, pads, dilation: (a.shape[0], a.shape[1] // prod(kernel), *size),
     samples=lambda rng: [(rng.normal(size=(2, 12, 6)), (5, 4), (2, 3), (2, 1), ((1, 1), (0, 0)), (1, 1))],
 )  # fmt: skip
 

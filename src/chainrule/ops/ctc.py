@@ -1,4 +1,4 @@
-"""Connectionist temporal classification (Graves et al., 2006): a label sequence's probability over all alignments."""
+"""Connectionist temporal classification (Graves et al., 2006): a label sequence's probability."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .record import Op, structured
+from .reduce import sum
 
 
 def _extended(targets: Any, blank: int) -> Any:
@@ -98,6 +99,22 @@ def _betas(x: Any, labels: Any, blank: int, lengths: Any, sizes: Any) -> Any:
     return beta
 
 
+def _pull_g(
+    u: Any, y: Any, g: Any, x: Any, targets: Any, lengths: Any, sizes: Any, blank: int, zero_infinity: bool
+) -> Any:
+    """The map is linear in g: each sample's own gradient, weighted by u."""
+    return sum(u * ctc_pull(g * 0 + 1, x, targets, lengths, sizes, blank, zero_infinity), (0, 2), False)
+
+
+def _pull_x(
+    u: Any, y: Any, g: Any, x: Any, targets: Any, lengths: Any, sizes: Any, blank: int, zero_infinity: bool
+) -> Any:
+    raise NotImplementedError(
+        "derivative for aten::_ctc_loss_backward is not implemented: PyTorch has no second derivative of "
+        "ctc_loss either; take the first one without create_graph=True"
+    )
+
+
 def _samples(rng: Any) -> list[Any]:
     x = rng.normal(size=(5, 2, 4))
     x -= np.log(np.exp(x).sum(2, keepdims=True))
@@ -105,19 +122,29 @@ def _samples(rng: Any) -> list[Any]:
 
 
 ctc: Op = structured(
-    "ctc_loss", _ctc, nargs=4, shape=lambda x, *_: (x.shape[1],), tex=r"-\ln p({1} \mid {0})",
+    "ctc_loss",
+    _ctc,
+    nargs=4,
+    shape=lambda x, *_: (x.shape[1],),
+    tex=r"-\ln p({1} \mid {0})",
     samples=_samples,
     vjp=(
         lambda g, y, x, targets, lengths, sizes, blank, zero_infinity: ctc_pull(
             g, x, targets, lengths, sizes, blank, zero_infinity
         ),
-        None, None, None,
+        None,
+        None,
+        None,
     ),
     singular="the derivative is that of ctc(log_softmax(x)): the inputs are taken to be normalised",
-)  # fmt: skip
+)
 
 ctc_pull: Op = structured(
-    "ctc_pull", _ctc_pull, nargs=5, shape=lambda g, x, *_: x.shape, tex=r"{0} \, (e^{{{1}}} - \gamma)",
+    "ctc_pull",
+    _ctc_pull,
+    nargs=5,
+    shape=lambda g, x, *_: x.shape,
+    tex=r"{0} \, (e^{{{1}}} - \gamma)",
+    vjp=(_pull_g, _pull_x, None, None, None),
     samples=lambda rng: [(rng.normal(size=2), *s) for s in _samples(rng)],
-    nondiff="the second derivative of CTC is not implemented, as in PyTorch",
-)  # fmt: skip
+)

@@ -17,7 +17,7 @@ _maximum: Any = np.maximum
 _minimum: Any = np.minimum
 
 
-def _vector_norm(a: Any, p: float, dim: Dims, keepdim: bool) -> Any:
+def _vector_norm(a: Any, dim: Dims, keepdim: bool, p: float) -> Any:
     kind = a.dtype
     if kind.itemsize == 2:
         a = a.astype(np.float32)
@@ -36,7 +36,7 @@ def _vector_norm(a: Any, p: float, dim: Dims, keepdim: bool) -> Any:
     return out if out.dtype == kind else out.astype(kind)
 
 
-def _norm_rule(g: Any, y: Any, a: Any, p: float, dim: Dims, keepdim: bool) -> Any:
+def _norm_rule(g: Any, y: Any, a: Any, dim: Dims, keepdim: bool, p: float) -> Any:
     """g·sgn(a)·(|a|/‖a‖)ᵖ⁻¹, and 0 where the norm is 0; ties of the largest share it equally."""
     g, y = restore(g, a.shape, dim, keepdim), restore(y, a.shape, dim, keepdim)
     if p == 2:
@@ -61,12 +61,21 @@ def _count(tied: Any, like: Any, dim: Dims) -> Any:
 
 
 vector_norm = structured(
-    "vector_norm", _vector_norm, vjp=(_norm_rule,), shape=reduced_shape, tex=r"\lVert {0} \rVert",
+    "vector_norm",
+    _vector_norm,
+    vjp=(_norm_rule,),
+    shape=reduced_shape,
+    tex=r"\lVert {0} \rVert",
     grad_name="LinalgVectorNormBackward0",
     singular="a norm of 0 has derivative 0; ties of the largest share it equally",
     samples=lambda rng: [
-        (rng.normal(size=(2, 3)), p, dim, keep)
-        for p, dim, keep in [(2.0, (0, 1), False), (1.0, (1,), True), (3.0, (0,), False), (inf, (1,),
-            False), (0.5, (0,), False)]
+        (rng.normal(size=(2, 3)), dim, keep, p)
+        for p, dim, keep in [
+            (2.0, (0, 1), False),
+            (1.0, (1,), True),
+            (3.0, (0,), False),
+            (inf, (1,), False),
+            (0.5, (0,), False),
+        ]
     ],
-)  # fmt: skip
+)

@@ -81,9 +81,13 @@ logit = elementwise(
     singular="outside the clamp [eps, 1 - eps]: 0",
 )
 log_sigmoid = elementwise(
-    "log_sigmoid", lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))), lambda y, a: sigmoid(-a),
-    refuses="bic", tex=r"\ln \sigma({0})", lower="min(a, 0) - log1p(exp(-abs(a)))",
-)  # fmt: skip
+    "log_sigmoid",
+    lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))),
+    lambda y, a: sigmoid(-a),
+    refuses="bic",
+    tex=r"\ln \sigma({0})",
+    lower="min(a, 0) - log1p(exp(-abs(a)))",
+)
 
 # ----- of two
 
@@ -96,9 +100,13 @@ def _logaddexp(a: Any, b: Any) -> Any:
 
 
 logaddexp = elementwise(
-    "logaddexp", _logaddexp, (lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
-    refuses="bi", tex=r"\ln(e^{{{0}}} + e^{{{1}}})", lower="max(a, b) + log1p(exp(-abs(a - b)))",
-)  # fmt: skip
+    "logaddexp",
+    _logaddexp,
+    (lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
+    refuses="bi",
+    tex=r"\ln(e^{{{0}}} + e^{{{1}}})",
+    lower="max(a, b) + log1p(exp(-abs(a - b)))",
+)
 logaddexp2 = elementwise(
     "logaddexp2",
     np.logaddexp2,

@@ -28,11 +28,15 @@ def _ties(a: Any, y: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 ties = structured(
-    "ties", _ties, nargs=2, shape=lambda a, *_: a.shape, dtype=lambda a, *_: a.dtype,
+    "ties",
+    _ties,
+    nargs=2,
+    shape=lambda a, *_: a.shape,
+    dtype=lambda a, *_: a.dtype,
     tex=r"\frac{{[{0} = {1}]}}{{\#[{0} = {1}]}}",
     samples=lambda rng: [(np.array([[1.0, 2.0, 2.0]]), np.array([2.0]), (1,), False)],
     nondiff="it is constant between the points where it jumps",
-)  # fmt: skip
+)
 
 
 def _ties_rule(g: Any, y: Any, a: Any, dim: Dims, keepdim: bool) -> Any:
@@ -62,12 +66,22 @@ def _reduce(ufunc: Any) -> Any:
 
 def _extreme(name: str, ufunc: Any, tex: str, grad_name: str, words: str) -> Op:
     return structured(
-        name, _reduce(ufunc), vjp=(_ties_rule,), shape=_nothing_to_compare(words + "()"), tex=tex,
+        name,
+        _reduce(ufunc),
+        vjp=(_ties_rule,),
+        shape=_nothing_to_compare(words + "()"),
+        tex=tex,
         samples=samples,
-        singular=_SHARED, grad_name=grad_name,
-        bad=[Bad(lambda: (np.zeros((0, 3)), (0,), False), IndexError,
-                 f"{words}(): Expected reduction dim 0 to have non-zero")],
-    )  # fmt: skip
+        singular=_SHARED,
+        grad_name=grad_name,
+        bad=[
+            Bad(
+                lambda: (np.zeros((0, 3)), (0,), False),
+                IndexError,
+                f"{words}(): Expected reduction dim 0 to have non-zero",
+            )
+        ],
+    )
 
 
 amax = _extreme("amax", np.maximum, r"\max {0}", "AmaxBackward0", "amax")
@@ -83,11 +97,15 @@ def _aminmax_rule(g: Any, y: Any, a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 aminmax = structured(
-    "aminmax", lambda a, dim, keepdim: (amin.forward(a, dim, keepdim), amax.forward(a, dim, keepdim)),
+    "aminmax",
+    lambda a, dim, keepdim: (amin.forward(a, dim, keepdim), amax.forward(a, dim, keepdim)),
     outputs=2,
-    vjp=(_aminmax_rule,), shape=lambda a, dim, keepdim: [_nothing_to_compare("aminmax")(a, dim, keepdim)] * 2,
-    tex=r"(\min {0}, \max {0})", samples=samples, singular=_SHARED,
-)  # fmt: skip
+    vjp=(_aminmax_rule,),
+    shape=lambda a, dim, keepdim: [_nothing_to_compare("aminmax")(a, dim, keepdim)] * 2,
+    tex=r"(\min {0}, \max {0})",
+    samples=samples,
+    singular=_SHARED,
+)
 
 
 # ----- positions
@@ -109,12 +127,21 @@ def _position(find: Any) -> Any:
 
 def _positions(name: str, find: Any) -> Op:
     return structured(
-        name, _position(find), shape=_nothing_to_compare(name + "()"), dtype="int64",
+        name,
+        _position(find),
+        shape=_nothing_to_compare(name + "()"),
+        dtype="int64",
         tex=rf"\operatorname{{{{{name}}}}} {{0}}",
-        samples=samples, nondiff="positions are whole numbers",
-        bad=[Bad(lambda: (np.zeros((0, 3)), (0,), False), IndexError,
-                 f"{name}(): Expected reduction dim 0 to have non-zero")],
-    )  # fmt: skip
+        samples=samples,
+        nondiff="positions are whole numbers",
+        bad=[
+            Bad(
+                lambda: (np.zeros((0, 3)), (0,), False),
+                IndexError,
+                f"{name}(): Expected reduction dim 0 to have non-zero",
+            )
+        ],
+    )
 
 
 argmax = _positions("argmax", lambda a, *args, **kw: a.argmax(*args, **kw))
@@ -181,14 +208,24 @@ def _with_position(ufunc: Any, position: Op) -> Any:
 def _dimension(name: str, ufunc: Any, position: Op, grad_name: str) -> Op:
     short = name.removesuffix("_dim")
     return structured(
-        name, _with_position(ufunc, position), outputs=2, vjp=(picked_rule,), shape=picked_shape(short),
+        name,
+        _with_position(ufunc, position),
+        outputs=2,
+        vjp=(picked_rule,),
+        shape=picked_shape(short),
         dtype=picked_dtype,
-        tex=rf"\{short} {{0}}", samples=picked_samples,
+        tex=rf"\{short} {{0}}",
+        samples=picked_samples,
         singular="of equal values the first one gets the derivative",
         grad_name=grad_name,
-        bad=[Bad(lambda: (np.zeros((2, 0)), 1, False), IndexError,
-                 f"{short}(): Expected reduction dim 1 to have non-zero")],
-    )  # fmt: skip
+        bad=[
+            Bad(
+                lambda: (np.zeros((2, 0)), 1, False),
+                IndexError,
+                f"{short}(): Expected reduction dim 1 to have non-zero",
+            )
+        ],
+    )
 
 
 max_dim = _dimension("max_dim", np.maximum, argmax, "MaxBackward0")

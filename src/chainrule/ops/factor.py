@@ -12,7 +12,8 @@ from .join import cat
 from .product import adjoint, matmul
 from .rearrange import tril, triu
 from .record import Op, Spec, structured
-from .solve import LinAlgError, same_shape, solve_triangular
+from .rules import same_shape
+from .solve import LinAlgError, solve_triangular
 
 
 def hermitian_samples(rng: Any) -> list[Any]:
@@ -61,9 +62,14 @@ def _cholesky_rule(g: Any, y: Any, a: Any) -> Any:
 
 
 cholesky = structured(
-    "cholesky", _cholesky, vjp=(_cholesky_rule,), shape=same_shape, tex=r"\operatorname{{chol}}({0})",
-    samples=hermitian_samples, grad_name="LinalgCholeskyExBackward0",
-)  # fmt: skip
+    "cholesky",
+    _cholesky,
+    vjp=(_cholesky_rule,),
+    shape=same_shape,
+    tex=r"\operatorname{{chol}}({0})",
+    samples=hermitian_samples,
+    grad_name="LinalgCholeskyExBackward0",
+)
 
 
 def _qr(a: Any, mode: Literal["reduced", "complete", "r"]) -> list[Any]:
@@ -120,10 +126,15 @@ def _wide_qr(gq: Any, gr: Any, q: Any, r: Any, k: int) -> Any:
 
 
 qr = structured(
-    "qr", _qr, outputs=2, vjp=(_qr_rule,), shape=_qr_shape, tex=r"\operatorname{{QR}}({0})",
+    "qr",
+    _qr,
+    outputs=2,
+    vjp=(_qr_rule,),
+    shape=_qr_shape,
+    tex=r"\operatorname{{QR}}({0})",
     grad_name="LinalgQrBackward0",
     samples=lambda rng: [(rng.normal(size=(4, 3)), "reduced"), (rng.normal(size=(2, 3)), "reduced")],
-)  # fmt: skip
+)
 
 
 # ----- LU
@@ -164,13 +175,15 @@ def _swap_rows(a: Any, pivots: Any, back: bool) -> Any:
 
 
 swap_rows: Op = structured(
-    "swap_rows", _swap_rows, nargs=2, vjp=(lambda g, y, a, pivots, back: swap_rows(g, pivots, not back),
-    None),
+    "swap_rows",
+    _swap_rows,
+    nargs=2,
+    vjp=(lambda g, y, a, pivots, back: swap_rows(g, pivots, not back), None),
     shape=lambda a, pivots, back: (*broadcast_shapes(a.shape[:-2], pivots.shape[:-1]), *a.shape[-2:]),
     tex="P {0}",
-    dtype=lambda a, *_: a.dtype, samples=lambda rng: [(rng.normal(size=(3, 2)), np.array([2, 3, 3],
-    np.int32), True)],
-)  # fmt: skip
+    dtype=lambda a, *_: a.dtype,
+    samples=lambda rng: [(rng.normal(size=(3, 2)), np.array([2, 3, 3], np.int32), True)],
+)
 
 
 def _lu_rule(g: Any, y: Any, a: Any) -> Any:
@@ -209,7 +222,13 @@ def _lu_shape(a: Spec) -> list[Shape]:
 
 
 lu_factor = structured(
-    "lu_factor", _lu, outputs=2, vjp=(_lu_rule,), shape=_lu_shape, tex=r"\operatorname{{LU}}({0})",
-    dtype=lambda a: [a.dtype, int32], grad_name="LinalgLuFactorExBackward0",
+    "lu_factor",
+    _lu,
+    outputs=2,
+    vjp=(_lu_rule,),
+    shape=_lu_shape,
+    tex=r"\operatorname{{LU}}({0})",
+    dtype=lambda a: [a.dtype, int32],
+    grad_name="LinalgLuFactorExBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 3)),), (rng.normal(size=(4, 3)),), (rng.normal(size=(2, 4)),)],
-)  # fmt: skip
+)

@@ -42,22 +42,37 @@ def _part_rule(g: Any, y: Any, a: Any, key: Key) -> Any:
 
 
 pick = structured(
-    "pick", basic, vjp=(_part_rule,), shape=_basic_shape, view=True, tex="{0}_{{{1}}}",
+    "pick",
+    basic,
+    vjp=(_part_rule,),
+    shape=_basic_shape,
+    view=True,
+    tex="{0}_{{{1}}}",
     samples=lambda rng: [(rng.normal(size=(3, 4)), (1,)), (rng.normal(size=(3,)), (-1,))],
-    bad=[Bad(lambda: (np.zeros((2, 3)), (5,)), IndexError, "out of bounds")], grad_name="SelectBackward0",
-)  # fmt: skip
+    bad=[Bad(lambda: (np.zeros((2, 3)), (5,)), IndexError, "out of bounds")],
+    grad_name="SelectBackward0",
+)
 part = structured(
-    "part", basic, vjp=(_part_rule,), shape=_basic_shape, view=True, tex="{0}_{{{1}}}",
+    "part",
+    basic,
+    vjp=(_part_rule,),
+    shape=_basic_shape,
+    view=True,
+    tex="{0}_{{{1}}}",
     samples=lambda rng: [
-        (rng.normal(size=(5, 4)), (slice(1, None, 2), 1)), (rng.normal(size=(3,)), (None, ..., slice(0, 2))),
+        (rng.normal(size=(5, 4)), (slice(1, None, 2), 1)),
+        (rng.normal(size=(3,)), (None, ..., slice(0, 2))),
     ],
     grad_name="SliceBackward0",
-)  # fmt: skip
+)
 unpart = structured(
-    "unpart", _unpart, vjp=(lambda g, y, a, shape, key: part(g, key),), shape=lambda a, shape, key: shape,
+    "unpart",
+    _unpart,
+    vjp=(lambda g, y, a, shape, key: part(g, key),),
+    shape=lambda a, shape, key: shape,
     tex=r"\text{{zeros with }} {0} \text{{ in a part}}",
     samples=lambda rng: [(rng.normal(size=(2,)), (5,), (slice(1, None, 2),))],
-)  # fmt: skip
+)
 
 
 # ----- index tensors: a copy
@@ -118,7 +133,8 @@ def add_flat(out: Any, where: Any, v: Any) -> None:
     """Add v at the flat positions `where` of out, for which ufunc.at is quick."""
     kind = out.dtype
     half = kind.kind not in "biufc" or (kind.itemsize == 2 and kind.kind == "f")
-    total = out.astype(np.float32) if half else np.ascontiguousarray(out)  # reshape(-1) must not copy
+    # C order, so that reshape(-1) makes no copy
+    total = out.astype(np.float32, order="C") if half else np.ascontiguousarray(out)
     values = np.broadcast_to(np.asarray(v).astype(total.dtype, copy=False), where.shape)
     np.add.at(total.reshape(-1), where.reshape(-1), values.reshape(-1))
     if total is not out:
@@ -147,21 +163,42 @@ def _index_samples(rng: Any) -> list[Any]:
 
 
 index = structured(
-    "index", _index, nargs=2, vjp=(_index_rule, None), shape=_index_shape, dtype=lambda a, *_: a.dtype,
-    tex="{0}_{{{1}}}", samples=_index_samples,
-    bad=[Bad(lambda: (np.zeros(3), np.array([5]), (INDEX,)), IndexError,
-    "index 5 is out of bounds for dimension 0 with size 3")],
-)  # fmt: skip
+    "index",
+    _index,
+    nargs=2,
+    vjp=(_index_rule, None),
+    shape=_index_shape,
+    dtype=lambda a, *_: a.dtype,
+    tex="{0}_{{{1}}}",
+    samples=_index_samples,
+    bad=[
+        Bad(
+            lambda: (np.zeros(3), np.array([5]), (INDEX,)),
+            IndexError,
+            "index 5 is out of bounds for dimension 0 with size 3",
+        )
+    ],
+)
 index_select = structured(
-    "index_select", _index_select, nargs=2, vjp=(_index_rule, None), shape=_index_shape, dtype=lambda a,
-    *_: a.dtype,
-    tex="{0}_{{{1}}}", samples=_index_samples,
-)  # fmt: skip
+    "index_select",
+    _index_select,
+    nargs=2,
+    vjp=(_index_rule, None),
+    shape=_index_shape,
+    dtype=lambda a, *_: a.dtype,
+    tex="{0}_{{{1}}}",
+    samples=_index_samples,
+)
 unindex = structured(
-    "unindex", _unindex, nargs=2, vjp=(lambda g, y, a, ix, shape, key: index(g, ix, key), None),
-    shape=lambda a, ix, shape, key: shape, dtype=lambda a, *_: a.dtype, tex=r"\sum_{{{1}}} {0}",
+    "unindex",
+    _unindex,
+    nargs=2,
+    vjp=(lambda g, y, a, ix, shape, key: index(g, ix, key), None),
+    shape=lambda a, ix, shape, key: shape,
+    dtype=lambda a, *_: a.dtype,
+    tex=r"\sum_{{{1}}} {0}",
     samples=lambda rng: [(rng.normal(size=(3, 4)), np.array([0, 2, 0]), (3, 4), (INDEX,))],
-)  # fmt: skip
+)
 
 
 def _index_put(a: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> Any:
@@ -189,7 +226,11 @@ def put(out: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> None:
 
 
 index_put: Op = structured(
-    "index_put", _index_put, nargs=3, shape=lambda a, *_: a.shape, dtype=lambda a, *_: a.dtype,
+    "index_put",
+    _index_put,
+    nargs=3,
+    shape=lambda a, *_: a.shape,
+    dtype=lambda a, *_: a.dtype,
     vjp=(
         lambda g, y, a, ix, v, key, accumulate: g if accumulate else index_put(g, ix, 0, key, False),
         None,
@@ -200,7 +241,7 @@ index_put: Op = structured(
         (rng.normal(size=(4, 2)), np.array([0, 2]), rng.normal(size=(2, 2)), (INDEX,), False),
         (rng.normal(size=(4, 2)), np.array([0, 0]), rng.normal(size=(2,)), (INDEX,), True),
     ],
-)  # fmt: skip
+)
 
 
 # ----- masks
@@ -211,7 +252,10 @@ def _masked_fill(a: Any, mask: Any, value: Any) -> Any:
 
 
 masked_fill: Op = structured(
-    "masked_fill", _masked_fill, nargs=3, dtype=lambda a, *_: a.dtype,
+    "masked_fill",
+    _masked_fill,
+    nargs=3,
+    dtype=lambda a, *_: a.dtype,
     vjp=(
         lambda g, y, a, mask, value: masked_fill(g, mask, 0),
         None,
@@ -220,4 +264,4 @@ masked_fill: Op = structured(
     shape=lambda a, mask, value: np.broadcast_shapes(a.shape, mask.shape),
     tex=r"{0} \text{{ with }} {2} \text{{ where }} {1}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(2, 3)) > 0, rng.normal(size=()))],
-)  # fmt: skip
+)

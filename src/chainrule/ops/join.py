@@ -40,12 +40,21 @@ def _cat_rule(g: Any, y: Any, xs: Any, dim: int, sizes: tuple[int, ...]) -> list
 
 
 cat = structured(
-    "cat", lambda xs, dim, sizes: np.concatenate(xs, dim), nargs=-1, vjp=_cat_rule, shape=_cat_shape,
+    "cat",
+    lambda xs, dim, sizes: np.concatenate(xs, dim),
+    nargs=-1,
+    vjp=_cat_rule,
+    shape=_cat_shape,
     tex="[{0}]",
     samples=lambda rng: [([rng.normal(size=(2, n)) for n in (1, 3, 2)], 1, (1, 3, 2))],
-    bad=[Bad(lambda: ([np.zeros((2, 3)), np.zeros((3, 2))], 1, (3, 2)), RuntimeError,
-    "Sizes of tensors must match except")],
-)  # fmt: skip
+    bad=[
+        Bad(
+            lambda: ([np.zeros((2, 3)), np.zeros((3, 2))], 1, (3, 2)),
+            RuntimeError,
+            "Sizes of tensors must match except",
+        )
+    ],
+)
 
 
 def _split(a: Any, sizes: tuple[int, ...], dim: int) -> list[Any]:
@@ -58,7 +67,12 @@ def _split(a: Any, sizes: tuple[int, ...], dim: int) -> list[Any]:
 
 
 split = structured(
-    "split", _split, outputs=-1, view=True, vjp=(lambda g, y, a, sizes, dim: cat(g, dim, sizes),),
-    shape=lambda a, sizes, dim: [(*a.shape[:dim], n, *a.shape[dim + 1 :]) for n in sizes], tex="{0}",
+    "split",
+    _split,
+    outputs=-1,
+    view=True,
+    vjp=(lambda g, y, a, sizes, dim: cat(g, dim, sizes),),
+    shape=lambda a, sizes, dim: [(*a.shape[:dim], n, *a.shape[dim + 1 :]) for n in sizes],
+    tex="{0}",
     samples=lambda rng: [(rng.normal(size=(2, 5)), (2, 0, 3), 1)],
-)  # fmt: skip
+)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..types import Shape
+from ..types import FROM_NUMPY, Shape, float64
 from .arithmetic import mul
 from .exponential import log, sigmoid
 from .movement import reshape
@@ -31,28 +32,29 @@ def reduced(e: Any, reduction: str) -> Any:
     return total if reduction == "sum" else total / e.dtype.type(e.size) if e.size else total / total
 
 
-def _size(shape: Shape) -> int:
-    n = 1
-    for s in shape:
-        n *= s
-    return n
-
-
 def _loss_shape(a: Spec, b: Spec, reduction: str, *_: Any) -> Shape:
     return a.shape if reduction == "none" else ()
 
 
 def pointwise_loss(
-    name: str, f: Rule, da: Rule, db: Rule | None, *, tex: str, grad_name: str = "", singular: str = "",
-    options: tuple[Any, ...] = (), samples: Rule | None = None,
-) -> Op:  # fmt: skip
+    name: str,
+    f: Rule,
+    da: Rule,
+    db: Rule | None,
+    *,
+    tex: str,
+    grad_name: str = "",
+    singular: str = "",
+    options: tuple[Any, ...] = (),
+    samples: Rule | None = None,
+) -> Op:
     """A loss of pairs: f(a, b, *options), its partial derivatives, and a reduction over all pairs."""
 
     def forward(a: Any, b: Any, reduction: Any, *options: Any) -> Any:
         return reduced(f(a, b, *options), reduction)
 
     def share(g: Any, shape: Shape, reduction: str) -> Any:
-        return g / _size(shape) if reduction == "mean" else g
+        return g / prod(shape) if reduction == "mean" else g
 
     vjp = (
         lambda g, y, a, b, reduction, *options: share(g, a.shape, reduction) * da(a, b, *options),
@@ -62,9 +64,16 @@ def pointwise_loss(
     )
     pairs = samples or (lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(2, 3))))
     return structured(
-        name, forward, nargs=2, vjp=vjp, shape=_loss_shape, tex=tex, grad_name=grad_name, singular=singular,
+        name,
+        forward,
+        nargs=2,
+        vjp=vjp,
+        shape=_loss_shape,
+        tex=tex,
+        grad_name=grad_name,
+        singular=singular,
         samples=lambda rng: [(*pairs(rng), r, *options) for r in ("none", "mean", "sum")],
-    )  # fmt: skip
+    )
 
 
 def _clipped(z: Any) -> Any:
@@ -87,11 +96,15 @@ def _squares(a: Any, b: Any, reduction: str) -> Any:
 
 
 def _mse_pull(g: Any, a: Any, b: Any, reduction: str) -> Any:
-    return (a - b) * (g * (2 / _size(a.shape) if reduction == "mean" else 2))
+    return (a - b) * (g * (2 / prod(a.shape) if reduction == "mean" else 2))
 
 
 mse_loss: Op = structured(
-    "mse_loss", _squares, nargs=2, shape=_loss_shape, tex=r"\frac{{1}}{{n}} \lVert {0} - {1} \rVert^2",
+    "mse_loss",
+    _squares,
+    nargs=2,
+    shape=_loss_shape,
+    tex=r"\frac{{1}}{{n}} \lVert {0} - {1} \rVert^2",
     vjp=(
         lambda g, y, a, b, reduction: _mse_pull(g, a, b, reduction),
         lambda g, y, a, b, reduction: _mse_pull(g, b, a, reduction),
@@ -99,7 +112,7 @@ mse_loss: Op = structured(
     samples=lambda rng: [
         (rng.normal(size=(2, 3)), rng.normal(size=(2, 3)), r) for r in ("none", "mean", "sum")
     ],
-)  # fmt: skip
+)
 
 
 def _smooth_l1(a: Any, b: Any, beta: float) -> Any:
@@ -108,10 +121,13 @@ def _smooth_l1(a: Any, b: Any, beta: float) -> Any:
 
 
 smooth_l1_loss = pointwise_loss(
-    "smooth_l1_loss", _smooth_l1, lambda a, b, beta: _clipped((a - b) / beta), lambda a, b,
-    beta: _clipped((b - a) / beta),
-    tex=r"\operatorname{{smooth}}_{{L_1}}({0} - {1})", options=(0.7,),
-)  # fmt: skip
+    "smooth_l1_loss",
+    _smooth_l1,
+    lambda a, b, beta: _clipped((a - b) / beta),
+    lambda a, b, beta: _clipped((b - a) / beta),
+    tex=r"\operatorname{{smooth}}_{{L_1}}({0} - {1})",
+    options=(0.7,),
+)
 
 
 def _huber(a: Any, b: Any, delta: float) -> Any:
@@ -120,10 +136,13 @@ def _huber(a: Any, b: Any, delta: float) -> Any:
 
 
 huber_loss = pointwise_loss(
-    "huber_loss", _huber, lambda a, b, delta: _clipped((a - b) / delta) * delta,
-    lambda a, b, delta: _clipped((b - a) / delta) * delta, tex=r"\operatorname{{huber}}({0} - {1})",
+    "huber_loss",
+    _huber,
+    lambda a, b, delta: _clipped((a - b) / delta) * delta,
+    lambda a, b, delta: _clipped((b - a) / delta) * delta,
+    tex=r"\operatorname{{huber}}({0} - {1})",
     options=(0.7,),
-)  # fmt: skip
+)
 
 
 def _probabilities(rng: Any) -> Any:
@@ -136,12 +155,14 @@ def _bce(p: Any, t: Any) -> Any:
 
 
 binary_cross_entropy = pointwise_loss(
-    "binary_cross_entropy", _bce,
+    "binary_cross_entropy",
+    _bce,
     lambda p, t: (p - t) / where((1 - p) * p > 1e-12, (1 - p) * p, 1e-12),
     lambda p, t: _log_at_least(1 - p) - _log_at_least(p),
-    tex=r"-{1} \ln {0} - (1 - {1}) \ln(1 - {0})", samples=_probabilities,
+    tex=r"-{1} \ln {0} - (1 - {1}) \ln(1 - {0})",
+    samples=_probabilities,
     singular="p = 0 or 1: logarithms are held at -100, denominators at 1e-12",
-)  # fmt: skip
+)
 
 
 def _log_at_least(p: Any) -> Any:
@@ -155,10 +176,13 @@ def _bce_logits(z: Any, t: Any) -> Any:
 
 
 binary_cross_entropy_with_logits = pointwise_loss(
-    "binary_cross_entropy_with_logits", _bce_logits, lambda z, t: sigmoid(z) - t, lambda z, t: -z,
+    "binary_cross_entropy_with_logits",
+    _bce_logits,
+    lambda z, t: sigmoid(z) - t,
+    lambda z, t: -z,
     tex=r"\ln(1 + e^{{{0}}}) - {0} {1}",
     samples=lambda rng: (rng.normal(size=(2, 3)), rng.uniform(size=(2, 3))),
-)  # fmt: skip
+)
 
 
 def _soft_margin(a: Any, t: Any) -> Any:
@@ -167,9 +191,12 @@ def _soft_margin(a: Any, t: Any) -> Any:
 
 
 soft_margin_loss = pointwise_loss(
-    "soft_margin_loss", _soft_margin, lambda a, t: -t * sigmoid(-t * a), lambda a, t: -a * sigmoid(-t * a),
+    "soft_margin_loss",
+    _soft_margin,
+    lambda a, t: -t * sigmoid(-t * a),
+    lambda a, t: -a * sigmoid(-t * a),
     tex=r"\ln(1 + e^{{-{1} {0}}})",
-)  # fmt: skip
+)
 
 # ----- class indices: input (N, C, L), target (N, L)
 
@@ -247,28 +274,38 @@ _OUT_OF_BOUNDS = Bad(
 )
 
 nll_loss: Op = structured(
-    "nll_loss", _nll, nargs=3, shape=_nll_shape, tex=r"-\frac{{1}}{{n}} \sum {0}_{{i,\,{1}_i}}",
+    "nll_loss",
+    _nll,
+    nargs=3,
+    shape=_nll_shape,
+    tex=r"-\frac{{1}}{{n}} \sum {0}_{{i,\,{1}_i}}",
     samples=_class_samples,
     vjp=(
         lambda g, y, logp, target, weight, reduction, ignore_index: nll_place(
             g, target, weight, logp.shape, reduction, ignore_index
         ),
-        None, None,
+        None,
+        None,
     ),
     bad=[_OUT_OF_BOUNDS],
-)  # fmt: skip
+)
 
 nll_place: Op = structured(
-    "nll_place", _nll_place, nargs=3, tex=r"-{0} \, e_{{{1}}}", grad_name="NllLossBackwardBackward0",
+    "nll_place",
+    _nll_place,
+    nargs=3,
+    tex=r"-{0} \, e_{{{1}}}",
+    grad_name="NllLossBackwardBackward0",
     shape=lambda g, target, weight, shape, reduction, ignore_index: shape,
     vjp=(
         lambda u, y, g, target, weight, shape, reduction, ignore_index: nll_loss(
             u, target, weight, reduction, ignore_index
         ),
-        None, None,
+        None,
+        None,
     ),
     samples=lambda rng: [(rng.normal(size=()), np.array([0, 2]), None, (2, 3), "mean", -100)],
-)  # fmt: skip
+)
 
 
 def _cross_entropy(x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
@@ -298,17 +335,22 @@ def _cross_entropy_pull(g: Any, x: Any, target: Any, weight: Any, reduction: str
 
 
 cross_entropy: Op = structured(
-    "cross_entropy", _cross_entropy, nargs=3, shape=_nll_shape, samples=_class_samples,
+    "cross_entropy",
+    _cross_entropy,
+    nargs=3,
+    shape=_nll_shape,
+    samples=_class_samples,
     grad_name="NllLossBackward0",
     tex=r"-\frac{{1}}{{n}} \sum \ln \operatorname{{softmax}}({0})_{{i,\,{1}_i}}",
     vjp=(
         lambda g, y, x, target, weight, reduction, ignore_index: cross_entropy_pull(
             g, x, target, weight, reduction, ignore_index
         ),
-        None, None,
+        None,
+        None,
     ),
     bad=[_OUT_OF_BOUNDS],
-)  # fmt: skip
+)
 
 
 def _pull_x(
@@ -333,21 +375,29 @@ def _pull_g(
 
 
 cross_entropy_pull: Op = structured(
-    "cross_entropy_pull", _cross_entropy_pull, nargs=4, grad_name="NllLossBackwardBackward0",
-    shape=lambda g, x, *_: x.shape, tex=r"{0} \, (\operatorname{{softmax}}({1}) - e_{{{2}}})",
+    "cross_entropy_pull",
+    _cross_entropy_pull,
+    nargs=4,
+    grad_name="NllLossBackwardBackward0",
+    shape=lambda g, x, *_: x.shape,
+    tex=r"{0} \, (\operatorname{{softmax}}({1}) - e_{{{2}}})",
     vjp=(_pull_g, _pull_x, None, None),
     samples=lambda rng: [
         (rng.normal(size=() if s[3] != "none" else s[1].shape), *s) for s in _class_samples(rng)
     ],
-)  # fmt: skip
+)
 
 term_weights: Op = structured(
     "term_weights",
     lambda target, weight, reduction, ignore_index, dtype: np.expand_dims(
         class_weights(target, weight, ignore_index, reduction, getattr(dtype, "np", dtype)), 1
     ),
-    nargs=2, tex="w_{{{0}}}", shape=lambda target, weight, *_: (target.shape[0], 1, *target.shape[1:]),
-    dtype=lambda target, weight, reduction, ignore_index, dtype: dtype,
-    samples=lambda rng: [(np.array([0, 2]), None, "mean", -100, np.dtype(np.float64))],
+    nargs=2,
+    tex="w_{{{0}}}",
+    shape=lambda target, weight, *_: (target.shape[0], 1, *target.shape[1:]),
+    dtype=lambda target, weight, reduction, ignore_index, dtype: FROM_NUMPY[
+        np.dtype(getattr(dtype, "np", dtype))
+    ],
+    samples=lambda rng: [(np.array([0, 2]), None, "mean", -100, float64)],
     nondiff="it depends on class indices only",
-)  # fmt: skip
+)

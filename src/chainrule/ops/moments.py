@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..types import COMPLEX, DType, Shape
+from ..types import Shape
 from .record import Spec, structured
 from .reduce import Dims, add_reduce, count, mean, reduced_shape, restore
+from .rules import real_dtype
 from .select import where
-
-
-def _real(a: Spec, *_: Any) -> DType:
-    return a.dtype.to_real() if a.dtype.category == COMPLEX else a.dtype
 
 
 def _moments(a: Any, dim: Dims, correction: float, keepdim: bool) -> tuple[Any, Any]:
@@ -62,9 +59,10 @@ def _std_mean(a: Any, dim: Dims, correction: float, keepdim: bool) -> tuple[Any,
 
 def _moment_samples(rng: np.random.Generator) -> list[Any]:
     return [
-        (rng.normal(size=(2, 3)), (0, 1), 1.0, False), (rng.normal(size=(2, 3, 4)), (1,), 0.0, True),
+        (rng.normal(size=(2, 3)), (0, 1), 1.0, False),
+        (rng.normal(size=(2, 3, 4)), (1,), 0.0, True),
         (rng.normal(size=(4, 3)), (0,), 0.5, False),
-    ]  # fmt: skip
+    ]
 
 
 def _moment_shape(a: Spec, dim: Dims, correction: float, keepdim: bool) -> Shape:
@@ -73,22 +71,41 @@ def _moment_shape(a: Spec, dim: Dims, correction: float, keepdim: bool) -> Shape
 
 _TEX_VAR = r"\operatorname{{Var}}({0})"
 var = structured(
-    "var", lambda a, dim, correction, keepdim: _moments(a, dim, correction, keepdim)[0], vjp=(_var_rule,),
-    shape=_moment_shape, dtype=_real, tex=_TEX_VAR, samples=_moment_samples,
-)  # fmt: skip
+    "var",
+    lambda a, dim, correction, keepdim: _moments(a, dim, correction, keepdim)[0],
+    vjp=(_var_rule,),
+    shape=_moment_shape,
+    dtype=real_dtype,
+    tex=_TEX_VAR,
+    samples=_moment_samples,
+)
 std = structured(
-    "std", lambda a, dim, correction, keepdim: np.sqrt(_moments(a, dim, correction, keepdim)[0]),
+    "std",
+    lambda a, dim, correction, keepdim: np.sqrt(_moments(a, dim, correction, keepdim)[0]),
     vjp=(_std_rule,),
-    shape=_moment_shape, dtype=_real, tex=r"\sigma({0})", samples=_moment_samples,
+    shape=_moment_shape,
+    dtype=real_dtype,
+    tex=r"\sigma({0})",
+    samples=_moment_samples,
     singular="where all elements are equal the derivative is taken as 0",
-)  # fmt: skip
+)
 var_mean = structured(
-    "var_mean", _moments, outputs=2, vjp=(_var_mean_rule,), shape=_pair_shape, dtype=lambda a,
-    *_: [_real(a), a.dtype],
-    tex=_TEX_VAR, samples=_moment_samples,
-)  # fmt: skip
+    "var_mean",
+    _moments,
+    outputs=2,
+    vjp=(_var_mean_rule,),
+    shape=_pair_shape,
+    dtype=lambda a, *_: [real_dtype(a), a.dtype],
+    tex=_TEX_VAR,
+    samples=_moment_samples,
+)
 std_mean = structured(
-    "std_mean", _std_mean, outputs=2, vjp=(_std_mean_rule,), shape=_pair_shape, dtype=lambda a,
-    *_: [_real(a), a.dtype],
-    tex=r"\sigma({0})", samples=_moment_samples,
-)  # fmt: skip
+    "std_mean",
+    _std_mean,
+    outputs=2,
+    vjp=(_std_mean_rule,),
+    shape=_pair_shape,
+    dtype=lambda a, *_: [real_dtype(a), a.dtype],
+    tex=r"\sigma({0})",
+    samples=_moment_samples,
+)

@@ -20,17 +20,25 @@ def _to_forward(a: Any, dtype: DType) -> Any:
 
 
 to: Op = structured(
-    "to", _to_forward,
+    "to",
+    _to_forward,
     vjp=(lambda g, y, a, dtype: to(g, a.dtype),),
-    shape=lambda a, dtype: a.shape, dtype=lambda a, dtype: dtype, tex="{0}", grad_name="ToCopyBackward0",
+    shape=lambda a, dtype: a.shape,
+    dtype=lambda a, dtype: dtype,
+    tex="{0}",
+    grad_name="ToCopyBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 3)), float64), (rng.normal(size=()), float64)],
-)  # fmt: skip
+)
 
 detach = structured(
-    "detach", lambda a: a[...] if isinstance(a, np.ndarray) else a, view=True, shape=lambda a: a.shape,
+    "detach",
+    lambda a: a[...] if isinstance(a, np.ndarray) else a,
+    view=True,
+    shape=lambda a: a.shape,
     tex="{0}",
-    samples=lambda rng: [(rng.normal(size=(2, 3)),)], nondiff="it is the request for no gradient",
-)  # fmt: skip
+    samples=lambda rng: [(rng.normal(size=(2, 3)),)],
+    nondiff="it is the request for no gradient",
+)
 
 # ----- shapes
 
@@ -47,11 +55,18 @@ def _sum_to(a: Any, shape: Shape) -> Any:
 
 
 sum_to = structured(
-    "sum_to", _sum_to, vjp=(lambda g, y, a, shape: expand(g, a.shape),), shape=lambda a, shape: shape,
-    tex=r"\sum {0}", grad_name="SumBackward1",
-    samples=lambda rng: [(rng.normal(size=(2, 3)), (3,)), (rng.normal(size=(2, 3)), (2, 1)),
-    (rng.normal(size=(4,)), ())],
-)  # fmt: skip
+    "sum_to",
+    _sum_to,
+    vjp=(lambda g, y, a, shape: expand(g, a.shape),),
+    shape=lambda a, shape: shape,
+    tex=r"\sum {0}",
+    grad_name="SumBackward1",
+    samples=lambda rng: [
+        (rng.normal(size=(2, 3)), (3,)),
+        (rng.normal(size=(2, 3)), (2, 1)),
+        (rng.normal(size=(4,)), ()),
+    ],
+)
 
 
 def _expand_shape(a: Spec, shape: Shape) -> Shape:
@@ -76,8 +91,9 @@ def _expand(a: Any, shape: Shape) -> Any:
     have = a.shape
     extra = len(shape) - len(have)
     if extra < 0 or not a.flags.c_contiguous:
-        out = np.broadcast_to(a, shape)  # read-only, unlike PyTorch's
-        return np.lib.stride_tricks.as_strided(a, shape, out.strides, writeable=a.flags.writeable)
+        out = np.broadcast_to(a, shape)
+        out.flags.writeable = a.flags.writeable  # read-only by itself, unlike PyTorch's
+        return out
     if have == shape[extra:]:
         return np.ndarray(shape, a.dtype, a, 0, (0,) * extra + a.strides)
     steps = [0] * extra
@@ -89,11 +105,15 @@ def _expand(a: Any, shape: Shape) -> Any:
 
 
 expand: Op = structured(
-    "expand", _expand, vjp=(lambda g, y, a, shape: sum_to(g, a.shape),), shape=_expand_shape, view=True,
+    "expand",
+    _expand,
+    vjp=(lambda g, y, a, shape: sum_to(g, a.shape),),
+    shape=_expand_shape,
+    view=True,
     tex="{0}",
     samples=lambda rng: [(rng.normal(size=(3,)), (2, 3)), (rng.normal(size=(2, 1)), (2, 4))],
     bad=[Bad(lambda: (np.zeros((2, 3)), (2, 4)), RuntimeError, "must match the existing size (3)")],
-)  # fmt: skip
+)
 
 
 def _reshape_shape(a: Spec, shape: Shape) -> Shape:
@@ -119,16 +139,27 @@ def _reshape_shape(a: Spec, shape: Shape) -> Shape:
 
 
 reshape: Op = structured(
-    "reshape", lambda a, shape: a.reshape(shape), vjp=(lambda g, y, a, shape: reshape(g, a.shape),),
-    shape=_reshape_shape, view=True, tex="{0}", grad_name="ViewBackward0",
+    "reshape",
+    lambda a, shape: a.reshape(shape),
+    vjp=(lambda g, y, a, shape: reshape(g, a.shape),),
+    shape=_reshape_shape,
+    view=True,
+    tex="{0}",
+    grad_name="ViewBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 6)), (3, 4)), (rng.normal(size=(2, 3)), (-1,))],
-    bad=[Bad(lambda: (np.zeros((2, 3)), (4, 2)), RuntimeError,
-    "shape '[4, 2]' is invalid for input of size 6")],
-)  # fmt: skip
+    bad=[
+        Bad(lambda: (np.zeros((2, 3)), (4, 2)), RuntimeError, "shape '[4, 2]' is invalid for input of size 6")
+    ],
+)
 
 unsafe_view = structured(
-    "unsafe_view", reshape.forward, vjp=reshape.vjp, shape=_reshape_shape, tex="{0}", samples=reshape.samples,
-)  # fmt: skip
+    "unsafe_view",
+    reshape.forward,
+    vjp=reshape.vjp,
+    shape=_reshape_shape,
+    tex="{0}",
+    samples=reshape.samples,
+)
 
 
 def _inverse(dims: Sequence[int]) -> tuple[int, ...]:
@@ -139,10 +170,14 @@ def _inverse(dims: Sequence[int]) -> tuple[int, ...]:
 
 
 permute: Op = structured(
-    "permute", lambda a, dims: a.transpose(dims), vjp=(lambda g, y, a, dims: permute(g, _inverse(dims)),),
-    shape=lambda a, dims: tuple(a.shape[d] for d in dims), view=True, tex="{0}^T",
+    "permute",
+    lambda a, dims: a.transpose(dims),
+    vjp=(lambda g, y, a, dims: permute(g, _inverse(dims)),),
+    shape=lambda a, dims: tuple(a.shape[d] for d in dims),
+    view=True,
+    tex="{0}^T",
     samples=lambda rng: [(rng.normal(size=(2, 3, 4)), (2, 0, 1))],
-)  # fmt: skip
+)
 
 
 def _stack_shape(xs: Sequence[Spec], dim: int) -> Shape:
@@ -158,10 +193,14 @@ def _stack_shape(xs: Sequence[Spec], dim: int) -> Shape:
 
 
 stack = structured(
-    "stack", lambda xs, dim: np.stack(xs, dim), nargs=-1, vjp=lambda g, y, xs, dim: unbind(g, dim),
+    "stack",
+    lambda xs, dim: np.stack(xs, dim),  # noqa: PLW0108  (its parameters name the attributes)
+    nargs=-1,
+    vjp=lambda g, y, xs, dim: unbind(g, dim),
     shape=_stack_shape,
-    tex=r"[{0}]", samples=lambda rng: [([rng.normal(size=(2, 3)) for _ in range(3)], 1)],
-)  # fmt: skip
+    tex=r"[{0}]",
+    samples=lambda rng: [([rng.normal(size=(2, 3)) for _ in range(3)], 1)],
+)
 
 
 def _unbind(a: Any, dim: int) -> list[Any]:
@@ -170,10 +209,15 @@ def _unbind(a: Any, dim: int) -> list[Any]:
 
 
 unbind: Op = structured(
-    "unbind", _unbind, outputs=-1, view=True, vjp=(lambda g, y, a, dim: stack(g, dim),),
-    shape=lambda a, dim: [a.shape[:dim] + a.shape[dim + 1 :]] * a.shape[dim], tex="{0}",
+    "unbind",
+    _unbind,
+    outputs=-1,
+    view=True,
+    vjp=(lambda g, y, a, dim: stack(g, dim),),
+    shape=lambda a, dim: [a.shape[:dim] + a.shape[dim + 1 :]] * a.shape[dim],
+    tex="{0}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1)],
-)  # fmt: skip
+)
 
 
 def replay(a: Any, chain: Any) -> Any:
@@ -196,17 +240,26 @@ def _embed(a: Any, shape: Shape, chain: Any) -> Any:
 
 
 embed = structured(
-    "embed", _embed, vjp=(lambda g, y, a, shape, chain: replay(g, chain),), shape=lambda a, shape,
-    chain: shape,
-    tex=r"{0} \text{{ among zeros}}", grad_name="SliceBackward0",
+    "embed",
+    _embed,
+    vjp=(lambda g, y, a, shape, chain: replay(g, chain),),
+    shape=lambda a, shape, chain: shape,
+    tex=r"{0} \text{{ among zeros}}",
+    grad_name="SliceBackward0",
     samples=lambda rng: [(rng.normal(size=(4, 3)), (3, 4), ((permute, ((1, 0),)),))],
-)  # fmt: skip
+)
 
 
 view_scatter: Op = structured(
-    "view_scatter", _view_scatter, nargs=2, shape=lambda a, b, chain: a.shape,
-    vjp=(lambda g, y, a, b, chain: view_scatter(g, replay(g, chain) * 0, chain), lambda g, y, a, b,
-    chain: replay(g, chain)),
-    tex=r"{0} \text{{ with a part replaced by }} {1}", grad_name="CopySlices",
+    "view_scatter",
+    _view_scatter,
+    nargs=2,
+    shape=lambda a, b, chain: a.shape,
+    vjp=(
+        lambda g, y, a, b, chain: view_scatter(g, 0.0, chain),
+        lambda g, y, a, b, chain: replay(g, chain),
+    ),
+    tex=r"{0} \text{{ with a part replaced by }} {1}",
+    grad_name="CopySlices",
     samples=lambda rng: [(rng.normal(size=(3, 4)), rng.normal(size=(4, 3)), ((permute, ((1, 0),)),))],
-)  # fmt: skip
+)

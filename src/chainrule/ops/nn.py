@@ -62,17 +62,27 @@ def _linear_weight(g: Any, y: Any, x: Any, w: Any, b: Any) -> Any:
 
 
 linear: Op = structured(
-    "linear", _linear, nargs=3, shape=_linear_shape,
+    "linear",
+    _linear,
+    nargs=3,
+    shape=_linear_shape,
     vjp=(_linear_input, _linear_weight, lambda g, y, x, w, b: g),
-    tex=r"{0} \, {1}^T + {2}", prec=MUL, grad_name="AddmmBackward0",
+    tex=r"{0} \, {1}^T + {2}",
+    prec=MUL,
+    grad_name="AddmmBackward0",
     samples=lambda rng: [
         (rng.normal(size=(3, 4)), rng.normal(size=(2, 4)), rng.normal(size=2)),
         (rng.normal(size=4), rng.normal(size=(2, 4)), rng.normal(size=2)),
         (rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 4)), None),
     ],
-    bad=[Bad(lambda: (np.zeros((2, 3)), np.zeros((4, 5)), None), RuntimeError,
-             "mat1 and mat2 shapes cannot be multiplied (2x3 and 5x4)")],
-)  # fmt: skip
+    bad=[
+        Bad(
+            lambda: (np.zeros((2, 3)), np.zeros((4, 5)), None),
+            RuntimeError,
+            "mat1 and mat2 shapes cannot be multiplied (2x3 and 5x4)",
+        )
+    ],
+)
 
 # ----- softmax
 
@@ -98,10 +108,14 @@ def _softmax(a: Any, dim: int) -> Any:
 
 
 softmax: Op = structured(
-    "softmax", _softmax, vjp=(lambda g, y, a, dim: softmax_pull(g, y, dim),), shape=lambda a, dim: a.shape,
-    tex=r"\operatorname{{softmax}}({0})", grad_name="SoftmaxBackward0",
+    "softmax",
+    _softmax,
+    vjp=(lambda g, y, a, dim: softmax_pull(g, y, dim),),
+    shape=lambda a, dim: a.shape,
+    tex=r"\operatorname{{softmax}}({0})",
+    grad_name="SoftmaxBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1), (rng.normal(size=(2, 3, 2)), 0)],
-)  # fmt: skip
+)
 
 
 def softmax_pull(g: Any, p: Any, dim: int) -> Any:
@@ -121,7 +135,10 @@ def _log_softmax(a: Any, dim: int) -> Any:
 
 
 log_softmax: Op = structured(
-    "log_softmax", _log_softmax, shape=lambda a, dim: a.shape, tex=r"\log\operatorname{{softmax}}({0})",
+    "log_softmax",
+    _log_softmax,
+    shape=lambda a, dim: a.shape,
+    tex=r"\log\operatorname{{softmax}}({0})",
     vjp=(lambda g, y, a, dim: g - exp(y) * sum(g, (dim,) if g.ndim else (), True),),
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1), (rng.normal(size=(2, 3, 2)), 0)],
-)  # fmt: skip
+)

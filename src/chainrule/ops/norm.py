@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,7 @@ Dims = tuple[int, ...]
 
 
 def _count(shape: Shape, dims: Dims) -> int:
-    n = 1
-    for d in dims:
-        n *= shape[d]
-    return n
+    return prod(shape[d] for d in dims)
 
 
 def _broadcastable(w: Any, ndim: int, dims: Dims, channel: int) -> Any:
@@ -37,25 +35,24 @@ def _normalize(x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> 
     else:
         var = mean
     rstd = 1 / np.sqrt(var + eps)
-    if rstd.dtype != x.dtype:
-        rstd = rstd.astype(x.dtype)
     y *= rstd
     if w is not None:
         y *= _broadcastable(w, x.ndim, dims, channel)
     if b is not None:
         y += _broadcastable(b, x.ndim, dims, channel)
-    return [y, mean, rstd]
+    return [y, mean, var]
 
 
 def _layer_pull(
     g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float, *, needs: Any
 ) -> list[Any]:
     """r·(u − mean(u) − x̂·mean(u·x̂)) with u = g·w for x; g·x̂ for w; g for b."""
-    hat = (x - y[1]) * y[2]
+    r = (y[2] + eps) ** -0.5
+    hat = (x - y[1]) * r
     dx = dw = None
     if needs[0]:
         u = g[0] if w is None else g[0] * w
-        dx = _centred(g, y, u, hat, sum(u, dims, True), sum(u * hat, dims, True), _count(x.shape, dims))
+        dx = _centred(g, r, u, hat, sum(u, dims, True), sum(u * hat, dims, True), _count(x.shape, dims))
     if needs[1]:
         dw = sum(g[0] * hat, tuple(range(x.ndim - len(dims))), False)
     return [dx, dw, g[0]]
@@ -65,7 +62,8 @@ def _batch_pull(
     g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float, *, needs: Any
 ) -> list[Any]:
     """As layer norm's; the weight is constant within a group, so its sums are those of x's share as well."""
-    hat = (x - y[1]) * y[2]
+    r = (y[2] + eps) ** -0.5
+    hat = (x - y[1]) * r
     level, along = sum(g[0], dims, True), sum(g[0] * hat, dims, True)
     flat = (-1,)
     dw = reshape(along, flat) if needs[1] else None
@@ -73,15 +71,14 @@ def _batch_pull(
     if not needs[0]:
         return [None, dw, db]
     if w is None:
-        return [_centred(g, y, g[0], hat, level, along, _count(x.shape, dims)), dw, db]
+        return [_centred(g, r, g[0], hat, level, along, _count(x.shape, dims)), dw, db]
     tall = _broadcastable(w, x.ndim, dims, channel)
-    return [_centred(g, y, g[0] * tall, hat, level * tall, along * tall, _count(x.shape, dims)), dw, db]
+    return [_centred(g, r, g[0] * tall, hat, level * tall, along * tall, _count(x.shape, dims)), dw, db]
 
 
-def _centred(g: Any, y: Any, u: Any, hat: Any, level: Any, along: Any, n: int) -> Any:
-    """The cotangent of x from u's, the sums of u and u·x̂, and the cotangents of the mean and of r = 1/σ."""
-    r = y[2]
-    return (u - ((level - g[1] / r) / n + hat * ((along + g[2] * r) / n))) * r
+def _centred(g: Any, r: Any, u: Any, hat: Any, level: Any, along: Any, n: int) -> Any:
+    """The cotangent of x from u's, the sums of u and u·x̂, and the cotangents of the mean and the variance."""
+    return (u - ((level - g[1] / r) / n + hat * ((along - 2 * g[2] / (r * r)) / n))) * r
 
 
 def _shapes(x: Spec, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> list[Shape]:

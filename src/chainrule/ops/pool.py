@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..types import Shape
+from ..types import Shape, int64
 from .record import Op, Spec, structured
 from .resample import adaptive_bounds
-from .windows import Ints, offsets, output_size, pad_spatial
+from .windows import Ints, offsets, output_size, pad_spatial, steps_of
 
 
 def pooled_size(
     size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
 ) -> Ints:
-    """The number of windows per dimension; with ceil_mode none starts beyond the input and its left padding."""
+    """The number of windows per dimension; with ceil_mode none starts in the right padding."""
     out = []
     for n, k, s, p, q in zip(size, kernel, stride, padding, dilation):
         m = output_size(n, k, s, 2 * p, q, ceil_mode)
@@ -40,9 +41,7 @@ def _max_pool(
         for n, m, k, s, p, q in zip(size, out, kernel, stride, padding, dilation)
     )
     x = pad_spatial(a, pads, _lowest(a.dtype))
-    steps = [1] * d  # of the flat index in one spatial block
-    for i in range(d - 2, -1, -1):
-        steps[i] = steps[i + 1] * size[i + 1]
+    steps = steps_of(size)
     best: Any = None
     where: Any = None
     shifts = []
@@ -50,7 +49,7 @@ def _max_pool(
         v = x[place]
         shifts.append(int(np.dot([k * q for k, q in zip(at, dilation)], steps)))
         if best is None:
-            best, where = np.array(v), np.zeros(v.shape, np.int16 if _count(kernel) < 32768 else np.int64)
+            best, where = np.array(v), np.zeros(v.shape, np.int16 if prod(kernel) < 32768 else np.int64)
             continue
         larger = v > best
         if a.dtype.kind not in "iub":
@@ -61,15 +60,8 @@ def _max_pool(
     for i in range(d):
         index += ((np.arange(out[i]) * stride[i] - padding[i]) * steps[i]).reshape(-1, *(1,) * (d - 1 - i))
     if any(padding):
-        np.clip(index, 0, max(_count(size) - 1, 0), out=index)  # a window of -inf alone may name its padding
+        np.clip(index, 0, max(prod(size) - 1, 0), out=index)  # a window of -inf alone may name its padding
     return [best, index]
-
-
-def _count(sizes: Any) -> int:
-    n = 1
-    for s in sizes:
-        n *= s
-    return n
 
 
 def _max_pool_shape(
@@ -83,9 +75,9 @@ def _max_pool_shape(
 def _place(a: Any, index: Any, size: Ints) -> Any:
     """Values to their flat places in blocks of `size`; values that share a place add up."""
     d = len(size)
-    lead, block = a.shape[: a.ndim - d], _count(size)
-    rows = _count(lead)
-    flat = index.reshape(rows, _count(index.shape[a.ndim - d :])) + (np.arange(rows) * block)[:, None]
+    lead, block = a.shape[: a.ndim - d], prod(size)
+    rows = prod(lead)
+    flat = index.reshape(rows, prod(index.shape[a.ndim - d :])) + (np.arange(rows) * block)[:, None]
     out = (
         np.bincount(flat.ravel(), a.ravel(), rows * block)
         if a.dtype.kind != "c"
@@ -102,16 +94,21 @@ def _add_at(flat: Any, a: Any, size: int) -> Any:
 
 def _pick(a: Any, index: Any, dims: int) -> Any:
     lead = a.shape[: a.ndim - dims]
-    rows = _count(lead)
-    flat = a.reshape(rows, _count(a.shape[a.ndim - dims :]))
-    return np.take_along_axis(flat, index.reshape(rows, _count(index.shape[a.ndim - dims :])), 1).reshape(
+    rows = prod(lead)
+    flat = a.reshape(rows, prod(a.shape[a.ndim - dims :]))
+    return np.take_along_axis(flat, index.reshape(rows, prod(index.shape[a.ndim - dims :])), 1).reshape(
         index.shape
     )
 
 
 max_pool: Op = structured(
-    "max_pool", _max_pool, outputs=2, shape=_max_pool_shape, tex=r"\max_{{\text{{window}}}} {0}",
-    dtype=lambda a, *_: [a.dtype, "int64"], grad_name="MaxPool2DWithIndicesBackward0",
+    "max_pool",
+    _max_pool,
+    outputs=2,
+    shape=_max_pool_shape,
+    tex=r"\max_{{\text{{window}}}} {0}",
+    dtype=lambda a, *_: [a.dtype, int64],
+    grad_name="MaxPool2DWithIndicesBackward0",
     vjp=(
         lambda g, y, a, kernel, stride, padding, dilation, ceil_mode: pool_place(
             g[0], y[1], a.shape[a.ndim - len(kernel) :]
@@ -119,41 +116,53 @@ max_pool: Op = structured(
     ),
     samples=lambda rng: [(rng.normal(size=(2, 3, 6, 5)), (2, 3), (2, 2), (1, 0), (1, 1), True)],
     singular="equal values: the first in the window gets the whole cotangent",
-)  # fmt: skip
+)
 
 pool_place: Op = structured(
-    "pool_place", _place, nargs=2, shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size),
+    "pool_place",
+    _place,
+    nargs=2,
+    shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size),
     tex="{0}_{{{1}}}",
-    vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None), grad_name="MaxUnpool2DBackward0",
+    vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None),
+    grad_name="MaxUnpool2DBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 3)), np.array([[0, 4, 2], [1, 1, 0]]), (5,))],
-)  # fmt: skip
+)
 
 pool_pick: Op = structured(
-    "pool_pick", _pick, nargs=2, shape=lambda a, index, dims: index.shape, tex="{0}_{{{1}}}",
+    "pool_pick",
+    _pick,
+    nargs=2,
+    shape=lambda a, index, dims: index.shape,
+    tex="{0}_{{{1}}}",
     vjp=(lambda g, y, a, index, dims: pool_place(g, index, a.shape[a.ndim - dims :]), None),
     grad_name="GatherBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 5)), np.array([[0, 4, 2], [1, 1, 0]]), 1)],
-)  # fmt: skip
+)
 
 
 def _unpool(a: Any, index: Any, size: Ints) -> Any:
     """As `_place`, but of values that share a place the last one stays."""
     d = len(size)
     lead = a.shape[: a.ndim - d]
-    rows = _count(lead)
-    out = np.zeros((rows, _count(size)), a.dtype)
-    count = _count(a.shape[a.ndim - d :])
+    rows = prod(lead)
+    out = np.zeros((rows, prod(size)), a.dtype)
+    count = prod(a.shape[a.ndim - d :])
     np.put_along_axis(out, index.reshape(rows, count), a.reshape(rows, count), 1)
     return out.reshape(*lead, *size)
 
 
 max_unpool: Op = structured(
-    "max_unpool", _unpool, nargs=2, shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size),
+    "max_unpool",
+    _unpool,
+    nargs=2,
+    shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size),
     tex="{0}_{{{1}}}",
-    vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None), grad_name="MaxUnpool2DBackward0",
+    vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None),
+    grad_name="MaxUnpool2DBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 3)), np.array([[0, 4, 2], [3, 1, 0]]), (5,))],
     singular="indices that meet: only the last value is kept",
-)  # fmt: skip
+)
 
 # ----- windows given by tables: adaptive and fractional max pooling
 
@@ -185,9 +194,14 @@ def _adaptive_max(a: Any, out: Ints) -> list[Any]:
 
 
 adaptive_max_pool: Op = structured(
-    "adaptive_max_pool", _adaptive_max, outputs=2, tex=r"\max_{{\text{{window}}}} {0}",
-    shape=lambda a, out: [(*a.shape[: a.ndim - len(out)], *out)] * 2, dtype=lambda a, out: [a.dtype, "int64"],
+    "adaptive_max_pool",
+    _adaptive_max,
+    outputs=2,
+    tex=r"\max_{{\text{{window}}}} {0}",
+    shape=lambda a, out: [(*a.shape[: a.ndim - len(out)], *out)] * 2,
+    dtype=lambda a, out: [a.dtype, int64],
     vjp=(lambda g, y, a, out: pool_place(g[0], y[1], a.shape[a.ndim - len(out) :]),),
-    grad_name="AdaptiveMaxPool2DBackward0", samples=lambda rng: [(rng.normal(size=(2, 5, 7)), (3, 4))],
+    grad_name="AdaptiveMaxPool2DBackward0",
+    samples=lambda rng: [(rng.normal(size=(2, 5, 7)), (3, 4))],
     singular="equal values: the first in the window gets the whole cotangent",
-)  # fmt: skip
+)

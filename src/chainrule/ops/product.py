@@ -93,40 +93,76 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 
 matmul = structured(
-    "matmul", low_precision(np.matmul), nargs=2, vjp=(_matmul_left, _matmul_right), shape=matmul_shape,
+    "matmul",
+    low_precision(np.matmul),
+    nargs=2,
+    vjp=(_matmul_left, _matmul_right),
+    shape=matmul_shape,
     tex="{0} {1}",
     prec=MUL,
     samples=lambda rng: [
         (rng.normal(size=s), rng.normal(size=t))
-        for s, t in [((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((5, 2, 3), (3, 4)),
+        for s, t in [
+            ((2, 3), (3, 4)),
+            ((3,), (3,)),
+            ((2, 3), (3,)),
+            ((3,), (3, 2)),
+            ((5, 2, 3), (3, 4)),
             ((3,), (2, 3, 4)),
-                     ((2, 1, 2, 3), (5, 3, 2)), ((2, 4, 3), (3,))]
+            ((2, 1, 2, 3), (5, 3, 2)),
+            ((2, 4, 3), (3,)),
+        ]
     ],
-    bad=[Bad(lambda: (np.zeros((2, 3)), np.zeros((4, 5))), RuntimeError,
-    "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)")],
-)  # fmt: skip
+    bad=[
+        Bad(
+            lambda: (np.zeros((2, 3)), np.zeros((4, 5))),
+            RuntimeError,
+            "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)",
+        )
+    ],
+)
 
 # The same product under the names that PyTorch gives it by the number of dimensions.
 mm: Op = structured(
-    "mm", low_precision(np.matmul), nargs=2, shape=matmul_shape, tex="{0} {1}", prec=MUL,
+    "mm",
+    low_precision(np.matmul),
+    nargs=2,
+    shape=matmul_shape,
+    tex="{0} {1}",
+    prec=MUL,
     vjp=(lambda g, y, a, b: mm(g, adjoint(b)), lambda g, y, a, b: mm(adjoint(a), g)),
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(3, 4)))],
-)  # fmt: skip
+)
 bmm: Op = structured(
-    "bmm", low_precision(np.matmul), nargs=2, shape=matmul_shape, tex="{0} {1}", prec=MUL,
+    "bmm",
+    low_precision(np.matmul),
+    nargs=2,
+    shape=matmul_shape,
+    tex="{0} {1}",
+    prec=MUL,
     vjp=(lambda g, y, a, b: bmm(g, adjoint(b)), lambda g, y, a, b: bmm(adjoint(a), g)),
     samples=lambda rng: [(rng.normal(size=(2, 2, 3)), rng.normal(size=(2, 3, 4)))],
-)  # fmt: skip
+)
 mv: Op = structured(
-    "mv", low_precision(np.matmul), nargs=2, shape=matmul_shape, tex="{0} {1}", prec=MUL,
+    "mv",
+    low_precision(np.matmul),
+    nargs=2,
+    shape=matmul_shape,
+    tex="{0} {1}",
+    prec=MUL,
     vjp=(_matmul_left, lambda g, y, a, b: mv(adjoint(a), g)),
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3))],
-)  # fmt: skip
+)
 dot = structured(
-    "dot", low_precision(np.dot), nargs=2, shape=matmul_shape, tex=r"{0} \cdot {1}", prec=MUL,
+    "dot",
+    low_precision(np.dot),
+    nargs=2,
+    shape=matmul_shape,
+    tex=r"{0} \cdot {1}",
+    prec=MUL,
     vjp=(lambda g, y, a, b: g * b.conj(), lambda g, y, a, b: g * a.conj()),
     samples=lambda rng: [(rng.normal(size=3), rng.normal(size=3))],
-)  # fmt: skip
+)
 
 
 def _cross(a: Any, b: Any, dim: int) -> Any:
@@ -134,12 +170,16 @@ def _cross(a: Any, b: Any, dim: int) -> Any:
 
 
 cross: Op = structured(
-    "cross", _cross, nargs=2, shape=lambda a, b, dim: broadcast_shapes(a.shape, b.shape),
-    tex=r"{0} \times {1}", prec=MUL,
+    "cross",
+    _cross,
+    nargs=2,
+    shape=lambda a, b, dim: broadcast_shapes(a.shape, b.shape),
+    tex=r"{0} \times {1}",
+    prec=MUL,
     vjp=(lambda g, y, a, b, dim: cross(b.conj(), g, dim), lambda g, y, a, b, dim: cross(g, a.conj(), dim)),
-    grad_name="LinalgCrossBackward0", samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(2,
-    3)), 1)],
-)  # fmt: skip
+    grad_name="LinalgCrossBackward0",
+    samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(2, 3)), 1)],
+)
 
 
 # ----- einsum
@@ -198,16 +238,23 @@ def _place_diagonal(a: Any, have: str, want: str, shape: Shape) -> Any:
 
 
 place_diagonal = structured(
-    "place_diagonal", _place_diagonal, tex=r"\operatorname{{diag}}({0})", shape=lambda a, have, want,
-    shape: shape,
+    "place_diagonal",
+    _place_diagonal,
+    tex=r"\operatorname{{diag}}({0})",
+    shape=lambda a, have, want, shape: shape,
     vjp=(lambda g, y, a, have, want, shape: einsum([g], (want,), have),),
     samples=lambda rng: [(rng.normal(size=3), "i", "ii", (3, 3)), (rng.normal(size=3), "i", "ij", (3, 2))],
-)  # fmt: skip
+)
 einsum: Op = structured(
-    "einsum", _einsum, nargs=-1, shape=_einsum_shape, vjp=_einsum_rule, tex=r"\operatorname{{einsum}}({0})",
+    "einsum",
+    _einsum,
+    nargs=-1,
+    shape=_einsum_shape,
+    vjp=_einsum_rule,
+    tex=r"\operatorname{{einsum}}({0})",
     samples=lambda rng: [
         ([rng.normal(size=(2, 3)), rng.normal(size=(3, 4))], ("ij", "jk"), "ik"),
         ([rng.normal(size=(3, 3))], ("ii",), "i"),
         ([rng.normal(size=(2, 3)), rng.normal(size=(3,)), rng.normal(size=(2,))], ("ij", "j", "i"), ""),
     ],
-)  # fmt: skip
+)

@@ -14,37 +14,53 @@ from .view import diagonal
 Pads = tuple[tuple[int, int], ...]  # before and after, per dimension
 
 clone = structured(
-    "clone", lambda a: a.copy("K") if isinstance(a, np.ndarray) else a, vjp=(lambda g, y, a: g,),
+    "clone",
+    lambda a: a.copy("K") if isinstance(a, np.ndarray) else a,
+    vjp=(lambda g, y, a: g,),
     shape=lambda a: a.shape,
-    tex="{0}", samples=lambda rng: [(rng.normal(size=(2, 3)),)],
-)  # fmt: skip
+    tex="{0}",
+    samples=lambda rng: [(rng.normal(size=(2, 3)),)],
+)
 
 contiguous = structured(
-    "contiguous", lambda a: a.copy("C"), vjp=(lambda g, y, a: g,), shape=lambda a: a.shape,
-    tex="{0}", samples=lambda rng: [(rng.normal(size=(2, 3)).T,)], grad_name="CloneBackward0",
-)  # fmt: skip
+    "contiguous",
+    lambda a: a.copy("C"),
+    vjp=(lambda g, y, a: g,),
+    shape=lambda a: a.shape,
+    tex="{0}",
+    samples=lambda rng: [(rng.normal(size=(2, 3)).T,)],
+    grad_name="CloneBackward0",
+)
 
 fill = structured(
-    "fill", lambda a, value: np.full(a.shape, value, a.dtype), nargs=2,
-    vjp=(lambda g, y, a, value: g * 0, lambda g, y, a, value: sum_to(g, ())), shape=lambda a, value: a.shape,
+    "fill",
+    lambda a, value: np.full(a.shape, value, a.dtype),
+    nargs=2,
+    vjp=(lambda g, y, a, value: g * 0, lambda g, y, a, value: sum_to(g, ())),
+    shape=lambda a, value: a.shape,
     tex="{1}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=()))],
-)  # fmt: skip
+)
 
 flip: Op = structured(
-    "flip", lambda a, dims: a[tuple(slice(None, None,
-    -1) if i in dims else slice(None) for i in range(a.ndim))].copy(),
-    vjp=(lambda g, y, a, dims: flip(g, dims),), shape=lambda a, dims: a.shape,
+    "flip",
+    lambda a, dims: a[
+        tuple(slice(None, None, -1) if i in dims else slice(None) for i in range(a.ndim))
+    ].copy(),
+    vjp=(lambda g, y, a, dims: flip(g, dims),),
+    shape=lambda a, dims: a.shape,
     tex=r"\operatorname{{flip}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), (1,)), (rng.normal(size=(2, 3)), (0, 1))],
-)  # fmt: skip
+)
 
 roll: Op = structured(
-    "roll", lambda a, shifts, dims: np.roll(a, shifts, dims),
-    vjp=(lambda g, y, a, shifts, dims: roll(g, tuple(-s for s in shifts), dims),), shape=lambda a, shifts,
-    dims: a.shape,
-    tex=r"\operatorname{{roll}}({0})", samples=lambda rng: [(rng.normal(size=(2, 5)), (2, 1), (1, 0))],
-)  # fmt: skip
+    "roll",
+    lambda a, shifts, dims: np.roll(a, shifts, dims),  # noqa: PLW0108  (its parameters name the attributes)
+    vjp=(lambda g, y, a, shifts, dims: roll(g, tuple(-s for s in shifts), dims),),
+    shape=lambda a, shifts, dims: a.shape,
+    tex=r"\operatorname{{roll}}({0})",
+    samples=lambda rng: [(rng.normal(size=(2, 5)), (2, 1), (1, 0))],
+)
 
 # ----- repetition
 
@@ -58,20 +74,26 @@ def _repeat_rule(g: Any, y: Any, a: Any, counts: tuple[int, ...]) -> Any:
 
 
 repeat = structured(
-    "repeat", lambda a, counts: np.tile(a, counts), vjp=(_repeat_rule,), tex=r"\operatorname{{repeat}}({0})",
-    shape=lambda a, counts: tuple(n * c for n, c in zip((1,) * (len(counts) - a.ndim) + tuple(a.shape),
-    counts)),
+    "repeat",
+    lambda a, counts: np.tile(a, counts),  # noqa: PLW0108  (its parameters name the attributes)
+    vjp=(_repeat_rule,),
+    tex=r"\operatorname{{repeat}}({0})",
+    shape=lambda a, counts: tuple(
+        n * c for n, c in zip((1,) * (len(counts) - a.ndim) + tuple(a.shape), counts)
+    ),
     samples=lambda rng: [(rng.normal(size=(2, 3)), (2, 1, 2)), (rng.normal(size=(3,)), (4,))],
-)  # fmt: skip
+)
 
 
 repeat_interleave = structured(
-    "repeat_interleave", lambda a, counts, dim: np.repeat(a, counts, dim),
+    "repeat_interleave",
+    lambda a, counts, dim: np.repeat(a, counts, dim),  # noqa: PLW0108  (its parameters name the attributes)
     vjp=(lambda g, y, a, counts, dim: sum_runs(g, counts, dim),),
     shape=lambda a, counts, dim: (*a.shape[:dim], int(np.sum(counts)), *a.shape[dim + 1 :]),
-    tex=r"\operatorname{{repeat}}({0})", samples=lambda rng: [(rng.normal(size=(2, 3)), (1, 0, 2), 1)],
+    tex=r"\operatorname{{repeat}}({0})",
+    samples=lambda rng: [(rng.normal(size=(2, 3)), (1, 0, 2), 1)],
     grad_name="IndexSelectBackward0",
-)  # fmt: skip
+)
 
 
 def _sum_runs(g: Any, counts: tuple[int, ...], dim: int) -> Any:
@@ -81,24 +103,33 @@ def _sum_runs(g: Any, counts: tuple[int, ...], dim: int) -> Any:
 
 
 sum_runs: Op = structured(
-    "sum_runs", _sum_runs, vjp=(lambda g, y, a, counts, dim: repeat_interleave(g, counts, dim),),
-    shape=lambda a, counts, dim: (*a.shape[:dim], len(counts), *a.shape[dim + 1 :]), tex=r"\sum {0}",
+    "sum_runs",
+    _sum_runs,
+    vjp=(lambda g, y, a, counts, dim: repeat_interleave(g, counts, dim),),
+    shape=lambda a, counts, dim: (*a.shape[:dim], len(counts), *a.shape[dim + 1 :]),
+    tex=r"\sum {0}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), (1, 0, 2), 1)],
-)  # fmt: skip
+)
 
 # ----- triangles and diagonals
 
 tril: Op = structured(
-    "tril", lambda a, diagonal: np.tril(a, diagonal), vjp=(lambda g, y, a, diagonal: tril(g, diagonal),),
+    "tril",
+    lambda a, diagonal: np.tril(a, diagonal),  # noqa: PLW0108  (its parameters name the attributes)
+    vjp=(lambda g, y, a, diagonal: tril(g, diagonal),),
     shape=lambda a, diagonal: a.shape,
-    tex=r"\operatorname{{tril}}({0})", samples=lambda rng: [(rng.normal(size=(3, 4)), 1)],
-)  # fmt: skip
+    tex=r"\operatorname{{tril}}({0})",
+    samples=lambda rng: [(rng.normal(size=(3, 4)), 1)],
+)
 
 triu: Op = structured(
-    "triu", lambda a, diagonal: np.triu(a, diagonal), vjp=(lambda g, y, a, diagonal: triu(g, diagonal),),
+    "triu",
+    lambda a, diagonal: np.triu(a, diagonal),  # noqa: PLW0108  (its parameters name the attributes)
+    vjp=(lambda g, y, a, diagonal: triu(g, diagonal),),
     shape=lambda a, diagonal: a.shape,
-    tex=r"\operatorname{{triu}}({0})", samples=lambda rng: [(rng.normal(size=(3, 4)), -1)],
-)  # fmt: skip
+    tex=r"\operatorname{{triu}}({0})",
+    samples=lambda rng: [(rng.normal(size=(3, 4)), -1)],
+)
 
 
 def _diag_embed(a: Any, offset: int, dim1: int, dim2: int) -> Any:
@@ -116,10 +147,13 @@ def _diag_embed_shape(a: Any, offset: int, dim1: int, dim2: int) -> Shape:
 
 
 diag_embed = structured(
-    "diag_embed", _diag_embed, vjp=(lambda g, y, a, offset, dim1, dim2: diagonal(g, offset, dim1, dim2),),
-    shape=_diag_embed_shape, tex=r"\operatorname{{diag}}({0})",
+    "diag_embed",
+    _diag_embed,
+    vjp=(lambda g, y, a, offset, dim1, dim2: diagonal(g, offset, dim1, dim2),),
+    shape=_diag_embed_shape,
+    tex=r"\operatorname{{diag}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1, 1, 2), (rng.normal(size=(3,)), -1, 1, 0)],
-)  # fmt: skip
+)
 
 # ----- padding
 
@@ -153,13 +187,21 @@ def _pad_shape(a: Spec, pads: Pads, value: Any) -> Shape:
 
 
 pad_constant: Op = structured(
-    "pad_constant", _pad_constant, tex=r"\operatorname{{pad}}({0})", shape=_pad_shape,
+    "pad_constant",
+    _pad_constant,
+    tex=r"\operatorname{{pad}}({0})",
+    shape=_pad_shape,
     grad_name="ConstantPadNdBackward0",
     vjp=(lambda g, y, a, pads, value: pad_constant(g, tuple((-b, -e) for b, e in pads), 0),),
     samples=lambda rng: [(rng.normal(size=(2, 3)), ((0, 1), (2, -1)), 1.5)],
-    bad=[Bad(lambda: (np.zeros((2, 3)), ((0, 0), (-2, -2)), 0), RuntimeError,
-    "resulted in a negative output size")],
-)  # fmt: skip
+    bad=[
+        Bad(
+            lambda: (np.zeros((2, 3)), ((0, 0), (-2, -2)), 0),
+            RuntimeError,
+            "resulted in a negative output size",
+        )
+    ],
+)
 
 MODES = ("reflect", "replicate", "circular")
 
@@ -182,10 +224,13 @@ def _pad(a: Any, pads: Pads, mode: str) -> Any:
 
 
 pad = structured(
-    "pad", _pad, vjp=(lambda g, y, a, pads, mode: unpad(g, a.shape, pads, mode),),
-    shape=lambda a, pads, mode: _padded(a.shape, pads), tex=r"\operatorname{{pad}}({0})",
+    "pad",
+    _pad,
+    vjp=(lambda g, y, a, pads, mode: unpad(g, a.shape, pads, mode),),
+    shape=lambda a, pads, mode: _padded(a.shape, pads),
+    tex=r"\operatorname{{pad}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 4)), ((0, 0), (2, 1)), m) for m in MODES],
-)  # fmt: skip
+)
 
 
 def _unpad(g: Any, shape: Shape, pads: Pads, mode: str) -> Any:
@@ -207,7 +252,10 @@ def _unpad(g: Any, shape: Shape, pads: Pads, mode: str) -> Any:
 
 
 unpad: Op = structured(
-    "unpad", _unpad, vjp=(lambda g, y, a, shape, pads, mode: pad(g, pads, mode),),
-    shape=lambda a, shape, pads, mode: shape, tex=r"\operatorname{{unpad}}({0})",
+    "unpad",
+    _unpad,
+    vjp=(lambda g, y, a, shape, pads, mode: pad(g, pads, mode),),
+    shape=lambda a, shape, pads, mode: shape,
+    tex=r"\operatorname{{unpad}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 7)), (2, 4), ((0, 0), (2, 1)), m) for m in MODES],
-)  # fmt: skip
+)

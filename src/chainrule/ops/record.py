@@ -35,7 +35,7 @@ class Bad(NamedTuple):
 
 
 class Carrier:
-    """Base of everything an operation can be applied to besides arrays: tensors, program variables, symbols."""
+    """Base of what an operation can be applied to besides arrays: tensors, program variables, symbols."""
 
     __slots__ = ()
 
@@ -50,13 +50,14 @@ class Op:
     forward   plain NumPy: forward(*arrays, *attributes)
     nargs     how many leading parameters are tensors; -1: the first parameter is a sequence of tensors
     attrs     names of the parameters behind them
-    d         per argument ∂y/∂x as a number or a function (y, *args); the engine multiplies by the cotangent g
+    d         per argument ∂y/∂x, a number or a function (y, *args); the engine multiplies by the cotangent g
     vjp       per argument a function (g, y, *args, *attrs), or one function that returns all of them
     shape     type rule: (*specs, *attrs) -> shape, or a list of shapes; words its own error
     dtype     "same" as the (promoted) inputs, "bool", "int64", or a function of specs and attributes
     floats    integers are converted to the default float first
     weak      Python numbers are handed to forward as they are (NumPy has short cuts for them)
-    refuses   dtypes PyTorch does not compute it on: letters of "bifc" (bool, int, float, complex), B for any bool operand
+    refuses   dtypes PyTorch does not compute it on: letters of "bifc" (bool, int, float, complex), and B for
+              any bool operand
     promote   which arguments take part in dtype promotion (elementwise operations)
     view      the result may share the input's memory
     outputs   1, or more for operations that return a tuple
@@ -71,8 +72,9 @@ class Op:
     """
 
     __slots__ = (
-        "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "dtype", "floats", "forward", "grad_name", "joint", "drops", "lower", "name", "nargs",
-        "needs", "nondiff", "outputs", "prec", "promote", "pulls", "reads", "reads_each", "reads_y", "refuses", "samples", "shape", "singular",
+        "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "drops", "dtype", "floats",
+        "forward", "grad_name", "joint", "lower", "name", "nargs", "needs", "nondiff", "outputs", "prec",
+        "promote", "pulls", "reads", "reads_each", "reads_y", "refuses", "samples", "shape", "singular",
         "sizes", "tex", "view", "vjp", "weak",
     )  # fmt: skip
 
@@ -118,8 +120,8 @@ class Op:
         if "bifc"[dtype.category] in self.refuses:
             instead = {"b": "float", "i": "float", "f": "long", "c": "abs"}[self.refuses[0]]
             raise NotImplementedError(
-                f"\"{self.name}_cpu\" not implemented for '{scalar_type(dtype)}': convert the tensor to a dtype that "
-                f"{self.name} is defined on, for example with .{instead}()"
+                f"\"{self.name}_cpu\" not implemented for '{scalar_type(dtype)}': convert the tensor to a "
+                f"dtype that {self.name} is defined on, for example with .{instead}()"
             )
 
     def _infer(self) -> None:
@@ -182,7 +184,7 @@ def same(g: Any, *_: Any) -> Any:
 
 
 def _pull(partial: Any, nargs: int) -> Rule | None:
-    """The vjp of one argument from its partial derivative: g·∂y/∂x (written out per arity: this is the hot path)."""
+    """The vjp of one argument from its partial derivative: g·∂y/∂x, written out per arity for speed."""
     if partial is None:
         return None
     if not callable(partial):
@@ -199,18 +201,18 @@ def _pull(partial: Any, nargs: int) -> Rule | None:
 
 
 def _conjugate(partial: Any) -> Any:
-    """The partial derivative with complex values conjugated: PyTorch's gradient of a holomorphic operation."""
+    """The partial derivative, complex values conjugated: PyTorch's gradient of a holomorphic operation."""
     if not callable(partial):
         return partial
 
     def conjugated(y: Any, *args: Any) -> Any:
         p = partial(y, *args)
-        return p.conj() if getattr(p, "dtype", None) in _COMPLEX else p
+        return p.conj() if getattr(p, "dtype", None) in COMPLEX_DTYPES else p
 
     return conjugated
 
 
-_COMPLEX = {complex64, complex128, complex64.np, complex128.np}
+COMPLEX_DTYPES = frozenset({complex64, complex128, complex64.np, complex128.np})  # of carriers and of arrays
 REGISTRY: dict[str, Op] = {}
 
 
@@ -256,11 +258,12 @@ def elementwise(
     count = nargs if nargs is not None else (len(d) if d is not None else 1)
     return _register(
         Op(
-            name, forward, nargs=count, attrs=tuple(attrs or ()), d=d, vjp=None, shape=shape or broadcast_shape, dtype=dtype, floats=floats, weak=weak,
-            promote=promote if promote is not None else tuple(range(count)), view=False, outputs=1, tex=tex,
-            prec=prec, lower=lower, domain=domain, samples=_sampler(domain, count, attrs) if attrs else None,
-            singular=singular, bad=tuple(bad), refuses=refuses,
-            nondiff=nondiff, grad_name=grad_name or camel(name) + "Backward0",
+            name, forward, nargs=count, attrs=tuple(attrs or ()), d=d, vjp=None,
+            shape=shape or broadcast_shape, dtype=dtype, floats=floats, weak=weak, view=False, outputs=1,
+            promote=promote if promote is not None else tuple(range(count)), tex=tex, prec=prec, lower=lower,
+            domain=domain, samples=_sampler(domain, count, attrs) if attrs else None, singular=singular,
+            bad=tuple(bad), refuses=refuses, nondiff=nondiff,
+            grad_name=grad_name or camel(name) + "Backward0",
         )
     )  # fmt: skip
 
@@ -293,16 +296,16 @@ def structured(
     singular: str = "",
     bad: Sequence[Bad] = (),
     nondiff: str = "",
-    grad_name: str = "",
+    grad_name: str | Rule = "",
 ) -> Op:
-    """Declare an operation that is more than a function of single numbers: it carries its own vjp and shape rule."""
+    """Declare an operation on whole arrays: it carries its own vjp and shape rule."""
     parameters = tuple(signature_names(forward))
     return _register(
         Op(
-            name, forward, nargs=nargs, attrs=parameters[1 if nargs < 0 else nargs :], d=None, vjp=vjp, shape=shape,
-            dtype=dtype, floats=False, weak=False, promote=(), view=view, outputs=outputs, tex=tex, prec=prec, lower=lower,
-            domain=None, samples=samples, singular=singular, bad=tuple(bad), refuses="", nondiff=nondiff,
-            grad_name=grad_name or camel(name) + "Backward0",
+            name, forward, nargs=nargs, attrs=parameters[1 if nargs < 0 else nargs :], d=None, vjp=vjp,
+            shape=shape, dtype=dtype, floats=False, weak=False, promote=(), view=view, outputs=outputs,
+            tex=tex, prec=prec, lower=lower, domain=None, samples=samples, singular=singular, bad=tuple(bad),
+            refuses="", nondiff=nondiff, grad_name=grad_name or camel(name) + "Backward0",
         )
     )  # fmt: skip
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..types import INT, DType, Shape, bool_, int64
+from ..types import DType, Shape, bool_
 from .exponential import exp
 from .movement import expand, reshape
 from .record import ADD, MUL, Op, Spec, structured
+from .rules import sum_dtype
 from .scan import conj, cumprod, shift
 from .select import where
 
@@ -55,9 +56,11 @@ def numbered(name: str) -> Any:
 def samples(rng: np.random.Generator) -> list[Any]:
     """Arguments (a, dim, keepdim) for the registry: everything, one dimension, an outer one kept, 0-dim."""
     return [
-        (rng.normal(size=(2, 3)), (0, 1), False), (rng.normal(size=(2, 3, 4)), (1,), True),
-        (rng.normal(size=(4, 3)), (0,), False), (rng.normal(size=()), (), False),
-    ]  # fmt: skip
+        (rng.normal(size=(2, 3)), (0, 1), False),
+        (rng.normal(size=(2, 3, 4)), (1,), True),
+        (rng.normal(size=(4, 3)), (0,), False),
+        (rng.normal(size=()), (), False),
+    ]
 
 
 # ----- sums
@@ -104,15 +107,17 @@ def _blocked(a: Any, dim: Dims, keepdim: bool) -> Any:
     return out
 
 
-def _sum_dtype(a: Spec, *_: Any) -> DType:
-    return int64 if a.dtype.category <= INT else a.dtype
-
-
 sum = structured(
-    "sum", add_reduce, vjp=(lambda g, y, a, dim, keepdim: restore(g, a.shape, dim, keepdim),),
+    "sum",
+    add_reduce,
+    vjp=(lambda g, y, a, dim, keepdim: restore(g, a.shape, dim, keepdim),),
     shape=reduced_shape,
-    dtype=_sum_dtype, tex=r"\sum {0}", prec=ADD, samples=samples, grad_name=numbered("Sum"),
-)  # fmt: skip
+    dtype=sum_dtype,
+    tex=r"\sum {0}",
+    prec=ADD,
+    samples=samples,
+    grad_name=numbered("Sum"),
+)
 
 
 def _mean(a: Any, dim: Dims, keepdim: bool) -> Any:
@@ -125,23 +130,34 @@ def _mean(a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 mean = structured(
-    "mean", _mean,
+    "mean",
+    _mean,
     vjp=(lambda g, y, a, dim, keepdim: restore(g / (count(a.shape, dim) or 1), a.shape, dim, keepdim),),
-    shape=reduced_shape, tex=r"\frac{{1}}{{n}} \sum {0}", prec=ADD, samples=samples,
+    shape=reduced_shape,
+    tex=r"\frac{{1}}{{n}} \sum {0}",
+    prec=ADD,
+    samples=samples,
     grad_name=numbered("Mean"),
-)  # fmt: skip
+)
 nansum = structured(
-    "nansum", lambda a, dim, keepdim: add_reduce(np.where(np.isnan(a), a.dtype.type(0), a), dim, keepdim),
+    "nansum",
+    lambda a, dim, keepdim: add_reduce(np.where(np.isnan(a), a.dtype.type(0), a), dim, keepdim),
     vjp=(lambda g, y, a, dim, keepdim: restore(g, a.shape, dim, keepdim) * not_nan(a),),
-    shape=reduced_shape, dtype=_sum_dtype, tex=r"\sum_{{\text{{not nan}}}} {0}", prec=ADD, samples=samples,
+    shape=reduced_shape,
+    dtype=sum_dtype,
+    tex=r"\sum_{{\text{{not nan}}}} {0}",
+    prec=ADD,
+    samples=samples,
     singular="a NaN counts as the constant 0: its derivative is 0",
-)  # fmt: skip
+)
 not_nan: Op = structured(
-    "not_nan", lambda a: (a == a).astype(a.dtype), shape=lambda a: a.shape,
+    "not_nan",
+    lambda a: (a == a).astype(a.dtype),
+    shape=lambda a: a.shape,
     tex=r"[{0} \text{{ is a number}}]",
     samples=lambda rng: [(np.array([1.0, np.nan]),)],
     nondiff="it is constant between the points where it jumps",
-)  # fmt: skip
+)
 
 
 # ----- products
@@ -170,10 +186,16 @@ def _prod_rule(g: Any, y: Any, a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 prod = structured(
-    "prod", _prod, vjp=(_prod_rule,), shape=reduced_shape, dtype=_sum_dtype, tex=r"\prod {0}", prec=MUL,
+    "prod",
+    _prod,
+    vjp=(_prod_rule,),
+    shape=reduced_shape,
+    dtype=sum_dtype,
+    tex=r"\prod {0}",
+    prec=MUL,
     grad_name=numbered("Prod"),
     samples=lambda rng: [*samples(rng), (np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.5]]), (1,), False)],
-)  # fmt: skip
+)
 
 
 # ----- log-sum-exp
@@ -196,9 +218,13 @@ def _logsumexp_rule(g: Any, y: Any, a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 logsumexp = structured(
-    "logsumexp", _logsumexp, vjp=(_logsumexp_rule,), shape=reduced_shape, tex=r"\ln \sum e^{{{0}}}",
+    "logsumexp",
+    _logsumexp,
+    vjp=(_logsumexp_rule,),
+    shape=reduced_shape,
+    tex=r"\ln \sum e^{{{0}}}",
     samples=samples,
-)  # fmt: skip
+)
 
 
 # ----- truth and counts
@@ -209,8 +235,9 @@ _DISCRETE = "its values are whole numbers or truth values"
 def _discrete_samples(rng: np.random.Generator) -> list[Any]:
     return [
         (rng.normal(size=(2, 3)) * (rng.uniform(size=(2, 3)) > 0.5), (0, 1), False),
-        (np.array([[0.0, 2.0], [1.0, 3.0]]), (0,), True), (np.zeros((0, 3)), (0,), False),
-    ]  # fmt: skip
+        (np.array([[0.0, 2.0], [1.0, 3.0]]), (0,), True),
+        (np.zeros((0, 3)), (0,), False),
+    ]
 
 
 def _truth_dtype(a: Spec, *_: Any) -> DType:
@@ -252,6 +279,11 @@ def _count_nonzero(a: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 count_nonzero = structured(
-    "count_nonzero", _count_nonzero, shape=reduced_shape, dtype="int64", tex=r"\#\{{{0} \ne 0\}}",
-    samples=_discrete_samples, nondiff=_DISCRETE,
-)  # fmt: skip
+    "count_nonzero",
+    _count_nonzero,
+    shape=reduced_shape,
+    dtype="int64",
+    tex=r"\#\{{{0} \ne 0\}}",
+    samples=_discrete_samples,
+    nondiff=_DISCRETE,
+)

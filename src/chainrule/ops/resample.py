@@ -195,30 +195,42 @@ def _forward(a: Any, taps: tuple[Taps, ...]) -> Any:
 
 def _resampler(name: str, tex: str, grad_name: str, samples: Any) -> Op:
     op: Op = structured(
-        name, _forward, tex=tex, grad_name=grad_name, samples=samples,
+        name,
+        _forward,
+        tex=tex,
+        grad_name=grad_name,
+        samples=samples,
         shape=lambda a, taps: (*a.shape[: a.ndim - len(taps)], *(t.out for t in taps)),
         vjp=(lambda g, y, a, taps: op(g, tuple(t.transposed for t in taps)),),
-    )  # fmt: skip
+    )
     return op
 
 
 avg_pool = _resampler(
-    "avg_pool", r"\operatorname{{mean}}_{{\text{{window}}}} {0}", "AvgPool2DBackward0",
+    "avg_pool",
+    r"\operatorname{{mean}}_{{\text{{window}}}} {0}",
+    "AvgPool2DBackward0",
     lambda rng: [
-        (rng.normal(size=(2, 5, 6)), (pooling_taps(5, 2, 2, 0, 2, True, None),
-         pooling_taps(6, 3, 2, 1, 3, False, None)))
+        (
+            rng.normal(size=(2, 5, 6)),
+            (pooling_taps(5, 2, 2, 0, 2, True, None), pooling_taps(6, 3, 2, 1, 3, False, None)),
+        )
     ],
-)  # fmt: skip
+)
 adaptive_avg_pool = _resampler(
-    "adaptive_avg_pool", r"\operatorname{{mean}}_{{\text{{window}}}} {0}", "AdaptiveAvgPool2DBackward0",
+    "adaptive_avg_pool",
+    r"\operatorname{{mean}}_{{\text{{window}}}} {0}",
+    "AdaptiveAvgPool2DBackward0",
     lambda rng: [(rng.normal(size=(2, 5, 6)), (adaptive_taps(5, 3), adaptive_taps(6, 2)))],
-)  # fmt: skip
+)
 upsample = _resampler(
-    "upsample", r"\operatorname{{interpolate}} {0}", "UpsampleBackward0",
+    "upsample",
+    r"\operatorname{{interpolate}} {0}",
+    "UpsampleBackward0",
     lambda rng: [
         (
             rng.normal(size=(2, 3, 4)),
             (interpolation_taps(3, 5, "linear", None, False), interpolation_taps(4, 3, "cubic", None, True)),
         )
     ],
-)  # fmt: skip
+)

@@ -6,26 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ..types import INT, DType, Shape, complex64, complex128, int64
+from ..types import Shape, int64
 from .complex import conj as conjugate
 from .exponential import exp
 from .record import ATOM, Op, Spec, structured
+from .rules import is_complex, same_shape, sum_dtype
 from .scatter import ungather
-
-_COMPLEX = {complex64, complex128, complex64.np, complex128.np}
 
 
 def conj(x: Any) -> Any:
     """The complex conjugate; real values as they are, unrecorded."""
-    return conjugate(x) if x.dtype in _COMPLEX else x
-
-
-def _same_shape(a: Spec, *_: Any) -> Shape:
-    return a.shape
-
-
-def _widened(a: Spec, *_: Any) -> DType:
-    return int64 if a.dtype.category <= INT else a.dtype
+    return conjugate(x) if is_complex(x) else x
 
 
 def along(a: Any, dim: int, part: slice) -> Any:
@@ -56,10 +47,14 @@ def _scan_samples(rng: np.random.Generator) -> list[Any]:
 
 
 cumsum: Op = structured(
-    "cumsum", lambda a, dim, reverse: accumulate(np.add, a, dim, reverse),
-    vjp=(lambda g, y, a, dim, reverse: cumsum(g, dim, not reverse),), shape=_same_shape, dtype=_widened,
-    tex=r"\operatorname{{cumsum}}({0})", samples=_scan_samples,
-)  # fmt: skip
+    "cumsum",
+    lambda a, dim, reverse: accumulate(np.add, a, dim, reverse),
+    vjp=(lambda g, y, a, dim, reverse: cumsum(g, dim, not reverse),),
+    shape=same_shape,
+    dtype=sum_dtype,
+    tex=r"\operatorname{{cumsum}}({0})",
+    samples=_scan_samples,
+)
 
 
 # ----- shift and recurrence: the two that every product-like scan is differentiated with
@@ -77,10 +72,13 @@ def _shift(a: Any, dim: int, by: int, fill: float) -> Any:
 
 
 shift: Op = structured(
-    "shift", _shift, vjp=(lambda g, y, a, dim, by, fill: shift(g, dim, -by, 0.0),), shape=_same_shape,
+    "shift",
+    _shift,
+    vjp=(lambda g, y, a, dim, by, fill: shift(g, dim, -by, 0.0),),
+    shape=same_shape,
     tex=r"\operatorname{{shift}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1, 1, 1.0), (rng.normal(size=(4,)), 0, -1, 0.0)],
-)  # fmt: skip
+)
 
 _SERIAL = 32
 
@@ -115,14 +113,18 @@ def _recur_rule(g: Any, y: Any, a: Any, b: Any, dim: int, reverse: bool) -> Any:
 
 
 recur: Op = structured(
-    "recur", _recur, nargs=2, vjp=_recur_rule, shape=lambda a, b, dim, reverse: b.shape,
+    "recur",
+    _recur,
+    nargs=2,
+    vjp=_recur_rule,
+    shape=lambda a, b, dim, reverse: b.shape,
     tex=r"y_k = {1}_k + {0}_k \, y_{{k-1}}",
     samples=lambda rng: [
         (rng.normal(size=(2, 4)), rng.normal(size=(2, 4)), 1, False),
         (rng.normal(size=(3, 2)), rng.normal(size=(3, 2)), 0, True),
         (rng.uniform(-1, 1, size=(40,)), rng.normal(size=(40,)), 0, False),
     ],
-)  # fmt: skip
+)
 
 
 # ----- products and log-sum-exp
@@ -136,10 +138,14 @@ def _cumprod_rule(g: Any, y: Any, a: Any, dim: int, reverse: bool) -> Any:
 
 
 cumprod: Op = structured(
-    "cumprod", lambda a, dim, reverse: accumulate(np.multiply, a, dim, reverse), vjp=(_cumprod_rule,),
-    shape=_same_shape, dtype=_widened, tex=r"\operatorname{{cumprod}}({0})",
+    "cumprod",
+    lambda a, dim, reverse: accumulate(np.multiply, a, dim, reverse),
+    vjp=(_cumprod_rule,),
+    shape=same_shape,
+    dtype=sum_dtype,
+    tex=r"\operatorname{{cumprod}}({0})",
     samples=lambda rng: [*_scan_samples(rng), (np.array([2.0, 0.0, 3.0, 0.0, 1.5]), 0, False)],
-)  # fmt: skip
+)
 
 
 def _logcumsumexp(a: Any, dim: int) -> Any:
@@ -163,10 +169,13 @@ def _logcumsumexp_rule(g: Any, y: Any, a: Any, dim: int) -> Any:
 
 
 logcumsumexp = structured(
-    "logcumsumexp", _logcumsumexp, vjp=(_logcumsumexp_rule,), shape=_same_shape,
+    "logcumsumexp",
+    _logcumsumexp,
+    vjp=(_logcumsumexp_rule,),
+    shape=same_shape,
     tex=r"\ln \operatorname{{cumsum}}(e^{{{0}}})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1), (rng.normal(size=(4, 2)) * 3, 0)],
-)  # fmt: skip
+)
 
 
 # ----- running extremes
@@ -184,7 +193,8 @@ def _running(ufunc: np.ufunc) -> Any:
     return forward
 
 
-def _running_rule(g: Any, y: Any, a: Any, dim: int) -> Any:
+def placed_rule(g: Any, y: Any, a: Any, dim: int, *_: Any) -> Any:
+    """Each cotangent goes where its value came from: the result has the positions."""
     return ungather(g[0], y[1], a.shape, dim) if a.ndim else g[0]
 
 
@@ -194,12 +204,17 @@ def _pair_shape(a: Spec, *_: Any) -> list[Shape]:
 
 def _running_record(name: str, ufunc: np.ufunc) -> Any:
     return structured(
-        name, _running(ufunc), outputs=2, vjp=(_running_rule,), shape=_pair_shape, dtype=lambda a,
-        *_: [a.dtype, int64],
-        tex=rf"\operatorname{{{{{name}}}}}({{0}})", prec=ATOM,
+        name,
+        _running(ufunc),
+        outputs=2,
+        vjp=(placed_rule,),
+        shape=_pair_shape,
+        dtype=lambda a, *_: [a.dtype, int64],
+        tex=rf"\operatorname{{{{{name}}}}}({{0}})",
+        prec=ATOM,
         singular="of equal values the last one gets the derivative",
         samples=lambda rng: [(rng.normal(size=(2, 5)), 1), (rng.normal(size=(4, 2)), 0)],
-    )  # fmt: skip
+    )
 
 
 cummax = _running_record("cummax", np.maximum)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..types import Shape
-from .index import add_at, require_in_range
+from .index import add_at, add_flat, require_in_range
 from .record import Bad, Op, Spec, structured
+from .rules import same_dtype, same_shape
 from .select import where
 
 
@@ -25,22 +26,40 @@ def _grid(index: Any, shape: Shape, dim: int) -> tuple[Any, ...]:
     )
 
 
+def put_along(out: Any, index: Any, src: Any, dim: int) -> None:
+    """Write src at `index` along `dim`, in out's own memory."""
+    if index.size:
+        out[_grid(index, out.shape, dim)] = src
+
+
+def add_along(out: Any, index: Any, src: Any, dim: int) -> None:
+    """Add src at `index` along `dim`, in out's own memory; repeated positions add up, in order."""
+    if index.size:
+        at = np.broadcast_arrays(*_grid(index, out.shape, dim))
+        add_flat(out, np.ravel_multi_index(at, out.shape), src)
+
+
+def _with(ufunc: Any) -> Any:
+    def combine(out: Any, index: Any, src: Any, dim: int) -> None:
+        if index.size:
+            ufunc.at(out, _grid(index, out.shape, dim), src)
+
+    return combine
+
+
 def _scattered(combine: Any) -> Any:
     def forward(a: Any, index: Any, src: Any, dim: int) -> Any:
         out = np.array(a)
-        if index.size:
-            combine(out, _grid(index, out.shape, dim), src)
+        combine(out, index, src, dim)
         return out
 
     return forward
 
 
-def _set(out: Any, at: Any, v: Any) -> None:
-    out[at] = v
-
-
 def _ungather(g: Any, index: Any, shape: Shape, dim: int) -> Any:
-    return _scattered(add_at)(np.zeros(shape, g.dtype), index, g, dim)
+    out = np.zeros(shape, g.dtype)
+    add_along(out, index, g, dim)
+    return out
 
 
 def _gather_shape(a: Spec, index: Spec, dim: int) -> Shape:
@@ -56,44 +75,53 @@ def _gather_shape(a: Spec, index: Spec, dim: int) -> Shape:
     return index.shape
 
 
-def _first(a: Spec, *_: Any) -> Any:
-    return a.shape
-
-
-def _first_dtype(a: Spec, *_: Any) -> Any:
-    return a.dtype
-
-
 _INDEX = np.array([[0, 2, 1], [1, 1, 1]])
 
 gather = structured(
-    "gather", lambda a, index, dim: a[_grid(index, a.shape, dim)], nargs=2,
+    "gather",
+    lambda a, index, dim: a[_grid(index, a.shape, dim)],
+    nargs=2,
     vjp=(lambda g, y, a, index, dim: ungather(g, index, a.shape, dim), None),
-    shape=_gather_shape, dtype=_first_dtype, tex="{0}_{{{1}}}",
+    shape=_gather_shape,
+    dtype=same_dtype,
+    tex="{0}_{{{1}}}",
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, 0), (rng.normal(size=(2, 3)), _INDEX, 1)],
     bad=[Bad(lambda: (np.zeros((2, 2)), np.array([[5, 0]]), 0), RuntimeError, "index 5 is out of bounds")],
-)  # fmt: skip
+)
 ungather: Op = structured(
-    "ungather", _ungather, nargs=2, vjp=(lambda g, y, a, index, shape, dim: gather(g, index, dim), None),
-    shape=lambda a, index, shape, dim: shape, dtype=_first_dtype, tex=r"\sum_{{{1}}} {0}",
+    "ungather",
+    _ungather,
+    nargs=2,
+    vjp=(lambda g, y, a, index, shape, dim: gather(g, index, dim), None),
+    shape=lambda a, index, shape, dim: shape,
+    dtype=same_dtype,
+    tex=r"\sum_{{{1}}} {0}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), _INDEX, (3, 4), 0)],
-)  # fmt: skip
+)
 scatter: Op = structured(
-    "scatter", _scattered(_set), nargs=3,
+    "scatter",
+    _scattered(put_along),
+    nargs=3,
     vjp=(
         lambda g, y, a, index, src, dim: scatter(g, index, 0, dim),
         None,
         lambda g, y, a, index, src, dim: gather(g, index, dim),
     ),
-    shape=_first, dtype=_first_dtype, tex=r"{0} \text{{ with }} {2} \text{{ at }} {1}",
+    shape=same_shape,
+    dtype=same_dtype,
+    tex=r"{0} \text{{ with }} {2} \text{{ at }} {1}",
     samples=lambda rng: [(rng.normal(size=(3, 4)), np.array([[0, 2, 1]]), rng.normal(size=(1, 3)), 0)],
-)  # fmt: skip
+)
 scatter_add = structured(
-    "scatter_add", _scattered(add_at), nargs=3,
+    "scatter_add",
+    _scattered(add_along),
+    nargs=3,
     vjp=(lambda g, y, a, index, src, dim: g, None, lambda g, y, a, index, src, dim: gather(g, index, dim)),
-    shape=_first, dtype=_first_dtype, tex=r"{0} + \sum_{{{1}}} {2}",
+    shape=same_shape,
+    dtype=same_dtype,
+    tex=r"{0} + \sum_{{{1}}} {2}",
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, rng.normal(size=(2, 3)), 0)],
-)  # fmt: skip
+)
 
 
 def _scatter_prod_rule(g: Any, y: Any, a: Any, index: Any, src: Any, dim: int, *, needs: Any) -> Any:
@@ -114,11 +142,16 @@ def _scatter_prod_rule(g: Any, y: Any, a: Any, index: Any, src: Any, dim: int, *
 
 
 scatter_prod = structured(
-    "scatter_prod", _scattered(np.multiply.at), nargs=3, vjp=_scatter_prod_rule, shape=_first,
-    dtype=_first_dtype,
-    tex=r"{0} \prod_{{{1}}} {2}", grad_name="ScatterReduceBackward0",
+    "scatter_prod",
+    _scattered(_with(np.multiply)),
+    nargs=3,
+    vjp=_scatter_prod_rule,
+    shape=same_shape,
+    dtype=same_dtype,
+    tex=r"{0} \prod_{{{1}}} {2}",
+    grad_name="ScatterReduceBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, rng.normal(size=(2, 3)), 0)],
-)  # fmt: skip
+)
 
 
 def _scatter_extreme_rule(g: Any, y: Any, a: Any, index: Any, src: Any, dim: int) -> Any:
@@ -130,17 +163,29 @@ def _scatter_extreme_rule(g: Any, y: Any, a: Any, index: Any, src: Any, dim: int
 
 
 scatter_amax = structured(
-    "scatter_amax", _scattered(np.maximum.at), nargs=3, vjp=_scatter_extreme_rule, shape=_first,
-    dtype=_first_dtype,
-    tex=r"\max({0}, {2})", grad_name="ScatterReduceBackward0", singular="ties share the derivative equally",
+    "scatter_amax",
+    _scattered(_with(np.maximum)),
+    nargs=3,
+    vjp=_scatter_extreme_rule,
+    shape=same_shape,
+    dtype=same_dtype,
+    tex=r"\max({0}, {2})",
+    grad_name="ScatterReduceBackward0",
+    singular="ties share the derivative equally",
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, rng.normal(size=(2, 3)), 0)],
-)  # fmt: skip
+)
 scatter_amin = structured(
-    "scatter_amin", _scattered(np.minimum.at), nargs=3, vjp=_scatter_extreme_rule, shape=_first,
-    dtype=_first_dtype,
-    tex=r"\min({0}, {2})", grad_name="ScatterReduceBackward0", singular="ties share the derivative equally",
+    "scatter_amin",
+    _scattered(_with(np.minimum)),
+    nargs=3,
+    vjp=_scatter_extreme_rule,
+    shape=same_shape,
+    dtype=same_dtype,
+    tex=r"\min({0}, {2})",
+    grad_name="ScatterReduceBackward0",
+    singular="ties share the derivative equally",
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, rng.normal(size=(2, 3)), 0)],
-)  # fmt: skip
+)
 
 
 # ----- embeddings: rows of a table
@@ -172,24 +217,42 @@ def _embedding_pullback(gg: Any, ix: Any, padding: int, by_frequency: bool) -> A
 
 _ROWS = np.array([[0, 2], [2, 1]])
 embedding = structured(
-    "embedding", _embedding, nargs=2, dtype=_first_dtype, tex="{0}_{{{1}}}",
-    vjp=(lambda g, y, w, ix, padding, by_frequency: embedding_grad(g, ix, w.shape[0], padding,
-    by_frequency), None),
+    "embedding",
+    _embedding,
+    nargs=2,
+    dtype=same_dtype,
+    tex="{0}_{{{1}}}",
+    vjp=(
+        lambda g, y, w, ix, padding, by_frequency: embedding_grad(g, ix, w.shape[0], padding, by_frequency),
+        None,
+    ),
     shape=lambda w, ix, *_: (*ix.shape, w.shape[1]),
     samples=lambda rng: [(rng.normal(size=(4, 3)), _ROWS, -1, False)],
     bad=[Bad(lambda: (np.zeros((2, 2)), np.array([5]), -1, False), IndexError, "index out of range in self")],
-)  # fmt: skip
+)
 embedding_grad: Op = structured(
-    "embedding_grad", _embedding_grad, nargs=2, dtype=_first_dtype, tex=r"\sum_{{{1}}} {0}",
-    vjp=(lambda g, y, a, ix, count, padding, by_frequency: embedding_rows(g, ix, padding, by_frequency),
-    None),
+    "embedding_grad",
+    _embedding_grad,
+    nargs=2,
+    dtype=same_dtype,
+    tex=r"\sum_{{{1}}} {0}",
+    vjp=(
+        lambda g, y, a, ix, count, padding, by_frequency: embedding_rows(g, ix, padding, by_frequency),
+        None,
+    ),
     shape=lambda a, ix, count, *_: (count, a.shape[-1]),
     samples=lambda rng: [(rng.normal(size=(2, 2, 3)), _ROWS, 4, -1, True)],
-)  # fmt: skip
+)
 embedding_rows: Op = structured(
-    "embedding_rows", _embedding_pullback, nargs=2, dtype=_first_dtype, tex="{0}_{{{1}}}",
-    vjp=(lambda g, y, a, ix, padding, by_frequency: embedding_grad(g, ix, a.shape[0], padding,
-    by_frequency), None),
+    "embedding_rows",
+    _embedding_pullback,
+    nargs=2,
+    dtype=same_dtype,
+    tex="{0}_{{{1}}}",
+    vjp=(
+        lambda g, y, a, ix, padding, by_frequency: embedding_grad(g, ix, a.shape[0], padding, by_frequency),
+        None,
+    ),
     shape=lambda w, ix, *_: (*ix.shape, w.shape[1]),
     samples=lambda rng: [(rng.normal(size=(4, 3)), _ROWS, 1, False)],
-)  # fmt: skip
+)

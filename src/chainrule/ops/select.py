@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 
 from .record import Carrier, elementwise
+from .rules import scalar_or_tensor
 
 where = elementwise(
-    "where", np.where, (None, lambda y, c, a, b: c != 0, lambda y, c, a, b: c == 0), nargs=3, promote=(1, 2),
-    tex=r"[{0}]\,{1} + [\lnot {0}]\,{2}", lower="select", domain=((-1.0, 1.0), (-3.0, 3.0), (-3.0, 3.0)),
-)  # fmt: skip
+    "where",
+    np.where,
+    (None, lambda y, c, a, b: c != 0, lambda y, c, a, b: c == 0),
+    nargs=3,
+    promote=(1, 2),
+    tex=r"[{0}]\,{1} + [\lnot {0}]\,{2}",
+    lower="select",
+    domain=((-1.0, 1.0), (-3.0, 3.0), (-3.0, 3.0)),
+)
 
 # two constants alone would not know their dtype: it is that of `like`
 either = elementwise(
@@ -32,9 +39,13 @@ def _tie_share(a: Any, b: Any) -> Any:
 
 
 tie_share = elementwise(
-    "tie_share", _tie_share, nargs=2, tex=r"[{0} \ge {1}]", lower="select(a == b, 0.5, select(a < b, 0, 1))",
+    "tie_share",
+    _tie_share,
+    nargs=2,
+    tex=r"[{0} \ge {1}]",
+    lower="select(a == b, 0.5, select(a < b, 0, 1))",
     nondiff="it is a derivative: constant between its jumps",
-)  # fmt: skip
+)
 
 _TIE = "at a tie each gets half"
 maximum = elementwise(
@@ -58,17 +69,23 @@ minimum = elementwise(
 
 _FIRST = "at a tie the first gets all"
 fmax = elementwise(
-    "fmax", np.fmax, (lambda y, a, b: (a >= b) | (b != b), lambda y, a, b: ~((a >= b) | (b != b))),
-    refuses="c", tex=r"\max({0}, {1})", lower="maxnum", singular=_FIRST,
-)  # fmt: skip
+    "fmax",
+    np.fmax,
+    (lambda y, a, b: (a >= b) | (b != b), lambda y, a, b: ~((a >= b) | (b != b))),
+    refuses="c",
+    tex=r"\max({0}, {1})",
+    lower="maxnum",
+    singular=_FIRST,
+)
 fmin = elementwise(
-    "fmin", np.fmin, (lambda y, a, b: (a <= b) | (b != b), lambda y, a, b: ~((a <= b) | (b != b))),
-    refuses="c", tex=r"\min({0}, {1})", lower="minnum", singular=_FIRST,
-)  # fmt: skip
-
-
-def _bound_name(base: str) -> Any:
-    return lambda args: base + ("1" if len(args) > 1 and isinstance(args[1], Carrier) else "0")
+    "fmin",
+    np.fmin,
+    (lambda y, a, b: (a <= b) | (b != b), lambda y, a, b: ~((a <= b) | (b != b))),
+    refuses="c",
+    tex=r"\min({0}, {1})",
+    lower="minnum",
+    singular=_FIRST,
+)
 
 
 _EDGE = "on the bound the derivative is 1"
@@ -80,7 +97,7 @@ clamp_min = elementwise(
     tex=r"\max({0}, {1})",
     lower="maximum",
     singular=_EDGE,
-    grad_name=_bound_name("ClampMinBackward"),
+    grad_name=scalar_or_tensor("ClampMinBackward"),
 )
 clamp_max = elementwise(
     "clamp_max",
@@ -90,7 +107,7 @@ clamp_max = elementwise(
     tex=r"\min({0}, {1})",
     lower="minimum",
     singular=_EDGE,
-    grad_name=_bound_name("ClampMaxBackward"),
+    grad_name=scalar_or_tensor("ClampMaxBackward"),
 )
 clamp = elementwise(
     "clamp",
@@ -127,6 +144,7 @@ nan_to_num = elementwise(
     "nan_to_num",
     _replaced,
     lambda y, a, nan, high, low: (a == a) & (abs(a) != float("inf")),
-    attrs={"nan": 0.0, "posinf": 3e38, "neginf": -3e38}, tex=r"\operatorname{{finite}}({0})",
+    attrs={"nan": 0.0, "posinf": 3e38, "neginf": -3e38},
+    tex=r"\operatorname{{finite}}({0})",
     lower="select(a != a, nan, minimum(maximum(a, low), high))",
-)  # fmt: skip
+)

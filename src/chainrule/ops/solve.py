@@ -11,6 +11,7 @@ from .movement import reshape
 from .product import adjoint, matmul
 from .rearrange import tril, triu
 from .record import Spec, structured
+from .rules import real_dtype, same_shape
 
 
 class LinAlgError(RuntimeError):
@@ -19,10 +20,6 @@ class LinAlgError(RuntimeError):
 
 def _square_samples(rng: Any) -> list[Any]:
     return [(rng.normal(size=(3, 3)) + 3 * np.eye(3),), (rng.normal(size=(2, 2, 2)) + 2 * np.eye(2),)]
-
-
-def same_shape(a: Spec, *_: Any) -> Shape:
-    return a.shape
 
 
 # ----- inverse, solve
@@ -50,10 +47,14 @@ def _first_singular(a: Any) -> tuple[str, int]:
 
 
 inv = structured(
-    "inv", _inv, vjp=(lambda g, y, a: -matmul(adjoint(y), matmul(g, adjoint(y))),), shape=same_shape,
+    "inv",
+    _inv,
+    vjp=(lambda g, y, a: -matmul(adjoint(y), matmul(g, adjoint(y))),),
+    shape=same_shape,
     tex="{0}^{{-1}}",
-    samples=_square_samples, grad_name="LinalgInvExBackward0",
-)  # fmt: skip
+    samples=_square_samples,
+    grad_name="LinalgInvExBackward0",
+)
 
 
 def _solve(a: Any, b: Any) -> Any:
@@ -85,10 +86,15 @@ def _solve_shape(a: Spec, b: Spec) -> Shape:
 
 
 solve = structured(
-    "solve", _solve, nargs=2, vjp=_solve_rule, shape=_solve_shape, tex="{0}^{{-1}} {1}",
+    "solve",
+    _solve,
+    nargs=2,
+    vjp=_solve_rule,
+    shape=_solve_shape,
+    tex="{0}^{{-1}} {1}",
     grad_name="LinalgSolveExBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 3)) + 3 * np.eye(3), rng.normal(size=(3, 2)))],
-)  # fmt: skip
+)
 
 
 def _solve_triangular(a: Any, b: Any, upper: bool, unit: bool) -> Any:
@@ -102,9 +108,11 @@ def _solve_triangular(a: Any, b: Any, upper: bool, unit: bool) -> Any:
     for at in np.ndindex(*batch):
         if out[at].size:
             singular = not unit and not np.diagonal(a[at]).all()
-            out[at] = np.nan if singular else solve_one(
-                a[at], b[at], lower=not upper, unit_diagonal=unit, check_finite=False
-            )  # fmt: skip
+            out[at] = (
+                np.nan
+                if singular
+                else solve_one(a[at], b[at], lower=not upper, unit_diagonal=unit, check_finite=False)
+            )
     return out
 
 
@@ -118,14 +126,18 @@ def _triangular_rule(g: Any, y: Any, a: Any, b: Any, upper: bool, unit: bool, *,
 
 
 solve_triangular = structured(
-    "solve_triangular", _solve_triangular, nargs=2, vjp=_triangular_rule, shape=lambda a, b,
-    *_: _solve_shape(a, b),
-    tex="{0}^{{-1}} {1}", grad_name="LinalgSolveTriangularBackward0",
+    "solve_triangular",
+    _solve_triangular,
+    nargs=2,
+    vjp=_triangular_rule,
+    shape=lambda a, b, *_: _solve_shape(a, b),
+    tex="{0}^{{-1}} {1}",
+    grad_name="LinalgSolveTriangularBackward0",
     samples=lambda rng: [
         (np.triu(rng.normal(size=(3, 3))) + 3 * np.eye(3), rng.normal(size=(3, 2)), True, False),
         (np.tril(rng.normal(size=(3, 3))), rng.normal(size=(3, 2)), False, True),
     ],
-)  # fmt: skip
+)
 
 
 def _cholesky_solve(b: Any, factor: Any, upper: bool) -> Any:
@@ -149,12 +161,15 @@ def _factor_samples(rng: Any) -> Any:
 
 
 cholesky_solve = structured(
-    "cholesky_solve", _cholesky_solve, nargs=2, vjp=_cholesky_solve_rule, shape=lambda b, factor,
-    upper: _solve_shape(factor, b),
+    "cholesky_solve",
+    _cholesky_solve,
+    nargs=2,
+    vjp=_cholesky_solve_rule,
+    shape=lambda b, factor, upper: _solve_shape(factor, b),
     tex="({1} {1}^T)^{{-1}} {0}",
     singular="the triangle of the factor that is not read is treated as if it were 0",
     samples=lambda rng: [(rng.normal(size=(3, 2)), _factor_samples(rng), False)],
-)  # fmt: skip
+)
 
 
 def _cholesky_inverse(factor: Any, upper: bool) -> Any:
@@ -168,10 +183,13 @@ def _cholesky_inverse_rule(g: Any, y: Any, factor: Any, upper: bool) -> Any:
 
 
 cholesky_inverse = structured(
-    "cholesky_inverse", _cholesky_inverse, vjp=(_cholesky_inverse_rule,), shape=same_shape,
+    "cholesky_inverse",
+    _cholesky_inverse,
+    vjp=(_cholesky_inverse_rule,),
+    shape=same_shape,
     tex="({0} {0}^T)^{{-1}}",
     samples=lambda rng: [(_factor_samples(rng), False)],
-)  # fmt: skip
+)
 
 
 # ----- determinants
@@ -210,15 +228,23 @@ def _sum_last(a: Any) -> Any:
 
 
 adjugate = structured(
-    "adjugate", _adjugate, vjp=(_adjugate_rule,), shape=same_shape, tex=r"\operatorname{{adj}}({0})",
+    "adjugate",
+    _adjugate,
+    vjp=(_adjugate_rule,),
+    shape=same_shape,
+    tex=r"\operatorname{{adj}}({0})",
     samples=_square_samples,
     singular="the second derivative of a determinant is taken where the matrix is invertible",
-)  # fmt: skip
+)
 det = structured(
-    "det", np.linalg.det, vjp=(_det_rule,), shape=lambda a: a.shape[:-2], tex=r"\det({0})",
+    "det",
+    np.linalg.det,
+    vjp=(_det_rule,),
+    shape=lambda a: a.shape[:-2],
+    tex=r"\det({0})",
     samples=_square_samples,
     grad_name="LinalgDetBackward0",
-)  # fmt: skip
+)
 
 
 def _slogdet(a: Any) -> list[Any]:
@@ -230,12 +256,14 @@ def _slogdet_rule(g: Any, y: Any, a: Any) -> Any:
     return adjoint(inv(a)) * reshape(g[1], (*g[1].shape, 1, 1))
 
 
-def _real(a: Spec) -> Any:
-    return a.dtype.to_real()
-
-
 slogdet = structured(
-    "slogdet", _slogdet, outputs=2, vjp=(_slogdet_rule,), shape=lambda a: [a.shape[:-2]] * 2,
+    "slogdet",
+    _slogdet,
+    outputs=2,
+    vjp=(_slogdet_rule,),
+    shape=lambda a: [a.shape[:-2]] * 2,
     tex=r"\ln|\det({0})|",
-    dtype=lambda a: [a.dtype, _real(a)], samples=_square_samples, grad_name="LinalgSlogdetBackward0",
-)  # fmt: skip
+    dtype=lambda a: [a.dtype, real_dtype(a)],
+    samples=_square_samples,
+    grad_name="LinalgSlogdetBackward0",
+)

@@ -10,8 +10,7 @@ from ..types import Shape
 from .extreme import picked_dtype, picked_rule, picked_samples, picked_shape, ties
 from .movement import expand
 from .record import Bad, Spec, structured
-from .scan import along
-from .scatter import ungather
+from .scan import along, placed_rule
 
 
 def _comparable(a: Any) -> Any:
@@ -35,16 +34,21 @@ def _sort(a: Any, dim: int, descending: bool) -> tuple[Any, Any]:
     return np.take_along_axis(a, at, dim), at
 
 
-def _placed_rule(g: Any, y: Any, a: Any, dim: int, *_: Any) -> Any:
-    return ungather(g[0], y[1], a.shape, dim) if a.ndim else g[0]
-
-
 sort = structured(
-    "sort", _sort, outputs=2, vjp=(_placed_rule,), shape=lambda a, *_: [a.shape, a.shape], dtype=picked_dtype,
-    tex=r"\operatorname{{sort}}({0})", singular="equal elements keep their order",
-    samples=lambda rng: [(rng.normal(size=(2, 4)), 1, False),
-                         (rng.normal(size=(5, 2)), 0, True), (rng.normal(size=()), 0, False)],
-)  # fmt: skip
+    "sort",
+    _sort,
+    outputs=2,
+    vjp=(placed_rule,),
+    shape=lambda a, *_: [a.shape, a.shape],
+    dtype=picked_dtype,
+    tex=r"\operatorname{{sort}}({0})",
+    singular="equal elements keep their order",
+    samples=lambda rng: [
+        (rng.normal(size=(2, 4)), 1, False),
+        (rng.normal(size=(5, 2)), 0, True),
+        (rng.normal(size=()), 0, False),
+    ],
+)
 
 
 def _topk(a: Any, k: int, dim: int, largest: bool) -> tuple[Any, Any]:
@@ -63,15 +67,21 @@ def _topk_shape(a: Spec, k: int, dim: int, largest: bool) -> list[Shape]:
 
 
 def _topk_rule(g: Any, y: Any, a: Any, k: int, dim: int, largest: bool) -> Any:
-    return _placed_rule(g, y, a, dim)
+    return placed_rule(g, y, a, dim)
 
 
 topk = structured(
-    "topk", _topk, outputs=2, vjp=(_topk_rule,), shape=_topk_shape, dtype=picked_dtype,
-    tex=r"\operatorname{{topk}}({0})", singular="of equal elements the first ones are taken",
+    "topk",
+    _topk,
+    outputs=2,
+    vjp=(_topk_rule,),
+    shape=_topk_shape,
+    dtype=picked_dtype,
+    tex=r"\operatorname{{topk}}({0})",
+    singular="of equal elements the first ones are taken",
     samples=lambda rng: [(rng.normal(size=(2, 5)), 3, 1, True), (rng.normal(size=(4, 2)), 2, 0, False)],
     bad=[Bad(lambda: (np.zeros(3), 4, 0, True), RuntimeError, "selected index k out of range")],
-)  # fmt: skip
+)
 
 
 # ----- order statistics
@@ -90,10 +100,16 @@ def _kthvalue(a: Any, dim: int, keepdim: bool, k: int) -> tuple[Any, Any]:
 
 
 kthvalue = structured(
-    "kthvalue", _kthvalue, outputs=2, vjp=(picked_rule,), shape=picked_shape("kthvalue"), dtype=picked_dtype,
-    tex=r"{0}_{{(k)}}", singular="of equal elements the first one gets the derivative",
+    "kthvalue",
+    _kthvalue,
+    outputs=2,
+    vjp=(picked_rule,),
+    shape=picked_shape("kthvalue"),
+    dtype=picked_dtype,
+    tex=r"{0}_{{(k)}}",
+    singular="of equal elements the first one gets the derivative",
     samples=lambda rng: [(*args, 1) for args in picked_samples(rng)],
-)  # fmt: skip
+)
 
 
 def _middle(a: Any, dim: int, skip_nan: bool) -> Any:
@@ -119,17 +135,29 @@ def _median_of(skip_nan: bool) -> Any:
 
 _PICKED = "of equal elements one gets the derivative"
 median_dim = structured(
-    "median_dim", _median_of(False), outputs=2, vjp=(picked_rule,), shape=picked_shape("median"),
+    "median_dim",
+    _median_of(False),
+    outputs=2,
+    vjp=(picked_rule,),
+    shape=picked_shape("median"),
     dtype=picked_dtype,
-    tex=r"\operatorname{{median}}({0})", samples=picked_samples, singular=_PICKED,
+    tex=r"\operatorname{{median}}({0})",
+    samples=picked_samples,
+    singular=_PICKED,
     grad_name="MedianBackward1",
-)  # fmt: skip
+)
 nanmedian_dim = structured(
-    "nanmedian_dim", _median_of(True), outputs=2, vjp=(picked_rule,), shape=picked_shape("nanmedian"),
+    "nanmedian_dim",
+    _median_of(True),
+    outputs=2,
+    vjp=(picked_rule,),
+    shape=picked_shape("nanmedian"),
     dtype=picked_dtype,
-    tex=r"\operatorname{{nanmedian}}({0})", samples=picked_samples, singular=_PICKED,
+    tex=r"\operatorname{{nanmedian}}({0})",
+    samples=picked_samples,
+    singular=_PICKED,
     grad_name="NanmedianBackward1",
-)  # fmt: skip
+)
 
 
 def _median_all(a: Any, skip_nan: bool) -> Any:
@@ -150,12 +178,15 @@ def _shared_rule(g: Any, y: Any, a: Any, skip_nan: bool) -> Any:
 
 
 median = structured(
-    "median", _median_all, vjp=(_shared_rule,), shape=lambda a, skip_nan: (),
+    "median",
+    _median_all,
+    vjp=(_shared_rule,),
+    shape=lambda a, skip_nan: (),
     tex=r"\operatorname{{median}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), False), (rng.normal(size=(5,)), True)],
     singular="the elements equal to the median share the derivative equally",
     grad_name=lambda args: "NanmedianBackward0" if args[1:] and args[1] else "MedianBackward0",
-)  # fmt: skip
+)
 
 
 # ----- the most frequent value
@@ -178,7 +209,13 @@ def _mode(a: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
 
 
 mode = structured(
-    "mode", _mode, outputs=2, vjp=(picked_rule,), shape=picked_shape("mode"), dtype=picked_dtype,
-    tex=r"\operatorname{{mode}}({0})", samples=picked_samples,
+    "mode",
+    _mode,
+    outputs=2,
+    vjp=(picked_rule,),
+    shape=picked_shape("mode"),
+    dtype=picked_dtype,
+    tex=r"\operatorname{{mode}}({0})",
+    samples=picked_samples,
     singular="of equal elements the last one gets the derivative",
-)  # fmt: skip
+)

@@ -126,9 +126,15 @@ def _polygamma(a: Any, n: int) -> Any:
 
 
 polygamma: Op = elementwise(
-    "polygamma", _polygamma, lambda y, a, n: polygamma(a, n + 1), attrs={"n": 2}, tex=r"\psi^{{({1})}}({0})",
-    lower="by SciPy: zeta", floats=True, domain=(0.4, 4.0),
-)  # fmt: skip
+    "polygamma",
+    _polygamma,
+    lambda y, a, n: polygamma(a, n + 1),
+    attrs={"n": 2},
+    tex=r"\psi^{{({1})}}({0})",
+    lower="by SciPy: zeta",
+    floats=True,
+    domain=(0.4, 4.0),
+)
 
 
 def _by_a(y: Any, a: Any, x: Any) -> Any:
@@ -241,9 +247,14 @@ def _spherical_rule(y: Any, a: Any) -> Any:
 
 
 spherical_bessel_j0: Op = elementwise(
-    "spherical_bessel_j0", _spherical, _spherical_rule, tex="j_0({0})", lower="sin(a) / a", floats=True,
+    "spherical_bessel_j0",
+    _spherical,
+    _spherical_rule,
+    tex="j_0({0})",
+    lower="sin(a) / a",
+    floats=True,
     grad_name="SpecialSphericalBesselJ0Backward0",
-)  # fmt: skip
+)
 
 
 def _airy(a: Any) -> Any:

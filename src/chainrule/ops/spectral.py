@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..types import Shape, complex64, complex128
+from ..types import Shape
 from .complex import real
 from .factor import hermitian_samples
 from .index import part
@@ -16,10 +16,9 @@ from .join import cat
 from .movement import reshape
 from .product import adjoint, matmul
 from .record import Spec, structured
-from .solve import LinAlgError, same_shape, solve
+from .rules import is_complex, same_shape
+from .solve import LinAlgError, solve
 from .view import diagonal
-
-_COMPLEX = frozenset({complex64, complex128, complex64.np, complex128.np})
 
 
 def _row(a: Any) -> Any:
@@ -31,10 +30,13 @@ def _column(a: Any) -> Any:
 
 
 eye_like = structured(
-    "eye_like", lambda a: np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape), shape=same_shape,
+    "eye_like",
+    lambda a: np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape),
+    shape=same_shape,
     tex="I",
-    samples=lambda rng: [(rng.normal(size=(3, 3)),)], nondiff="a constant",
-)  # fmt: skip
+    samples=lambda rng: [(rng.normal(size=(3, 3)),)],
+    nondiff="a constant",
+)
 
 
 def _differences(squares: Any, a: Any) -> Any:
@@ -67,19 +69,27 @@ def _eigh_rule(g: Any, y: Any, a: Any, upper: bool) -> Any:
 
 
 eigh = structured(
-    "eigh", _eigh, outputs=2, vjp=(_eigh_rule,), shape=lambda a, upper: [a.shape[:-1], a.shape],
-    dtype=lambda a, upper: [a.dtype.to_real(), a.dtype], tex=r"\operatorname{{eigh}}({0})",
+    "eigh",
+    _eigh,
+    outputs=2,
+    vjp=(_eigh_rule,),
+    shape=lambda a, upper: [a.shape[:-1], a.shape],
+    dtype=lambda a, upper: [a.dtype.to_real(), a.dtype],
+    tex=r"\operatorname{{eigh}}({0})",
     grad_name="LinalgEighBackward0",
     samples=lambda rng: [(a, False) for (a,) in hermitian_samples(rng)],
     singular="repeated eigenvalues: their vectors have no derivative (inf or nan)",
-)  # fmt: skip
+)
 eigvalsh = structured(
-    "eigvalsh", lambda a, upper: np.linalg.eigvalsh(a, "U" if upper else "L"), shape=lambda a,
-    upper: a.shape[:-1],
-    vjp=(lambda g, y, a, upper: _eigvalsh_pull(g, a, upper),), dtype=lambda a, upper: a.dtype.to_real(),
+    "eigvalsh",
+    lambda a, upper: np.linalg.eigvalsh(a, "U" if upper else "L"),
+    shape=lambda a, upper: a.shape[:-1],
+    vjp=(lambda g, y, a, upper: _eigvalsh_pull(g, a, upper),),
+    dtype=lambda a, upper: a.dtype.to_real(),
     tex=r"\lambda({0})",
-    samples=lambda rng: [(a, False) for (a,) in hermitian_samples(rng)], grad_name="LinalgEighBackward0",
-)  # fmt: skip
+    samples=lambda rng: [(a, False) for (a,) in hermitian_samples(rng)],
+    grad_name="LinalgEighBackward0",
+)
 
 
 def _eigvalsh_pull(g: Any, a: Any, upper: bool) -> Any:
@@ -109,15 +119,21 @@ def _eig_rule(g: Any, y: Any, a: Any) -> Any:
     eye = eye_like(inner)
     gap = _row(values).conj() - _column(values).conj() + eye
     out = solve(vh, matmul((inner / gap) * (1 - eye) + eye * _row(g[0]), vh))
-    return out if a.dtype in _COMPLEX else real(out)
+    return out if is_complex(a) else real(out)
 
 
 eig = structured(
-    "eig", _eig, outputs=2, vjp=(_eig_rule,), shape=lambda a: [a.shape[:-1], a.shape],
-    dtype=lambda a: [a.dtype.to_complex()] * 2, tex=r"\operatorname{{eig}}({0})", samples=hermitian_samples,
+    "eig",
+    _eig,
+    outputs=2,
+    vjp=(_eig_rule,),
+    shape=lambda a: [a.shape[:-1], a.shape],
+    dtype=lambda a: [a.dtype.to_complex()] * 2,
+    tex=r"\operatorname{{eig}}({0})",
+    samples=hermitian_samples,
     grad_name="LinalgEigBackward0",
     singular="repeated eigenvalues: their vectors have no derivative (inf or nan)",
-)  # fmt: skip
+)
 
 
 # ----- singular values
@@ -140,8 +156,11 @@ def _empty_svd(a: Any, full: bool) -> list[Any]:
     k = min(m, n)
     eye_m, eye_n = np.eye(m, m if full else k, dtype=a.dtype), np.eye(n if full else k, n, dtype=a.dtype)
     real = np.zeros(0, a.dtype).real.dtype
-    return [np.broadcast_to(eye_m, (*batch, *eye_m.shape)).copy(), np.zeros((*batch, k), real),
-            np.broadcast_to(eye_n, (*batch, *eye_n.shape)).copy()]  # fmt: skip
+    return [
+        np.broadcast_to(eye_m, (*batch, *eye_m.shape)).copy(),
+        np.zeros((*batch, k), real),
+        np.broadcast_to(eye_n, (*batch, *eye_n.shape)).copy(),
+    ]
 
 
 def _svd_shape(a: Spec, full: bool) -> list[Shape]:
@@ -167,7 +186,7 @@ def _svd_rule(g: Any, y: Any, a: Any, full: bool) -> Any:
     squares = s * s
     e = _row(squares) - _column(squares) + eye_like(ug)
     inner = (skew_u * _row(s) + _column(s) * skew_v) / e
-    if u.dtype in _COMPLEX:  # the imaginary diagonal fixes the phase of each pair of vectors
+    if is_complex(u):  # the imaginary diagonal fixes the phase of each pair of vectors
         eye = eye_like(ug)
         inner = inner * (1 - eye) + eye * skew_u / _row(2 * s)
     inner = inner + eye_like(ug) * _row(gs)
@@ -180,11 +199,17 @@ def _svd_rule(g: Any, y: Any, a: Any, full: bool) -> Any:
 
 
 svd = structured(
-    "svd", _svd, outputs=3, vjp=(_svd_rule,), shape=_svd_shape, tex=r"\operatorname{{svd}}({0})",
-    dtype=lambda a, full: [a.dtype, a.dtype.to_real(), a.dtype], grad_name="LinalgSvdBackward0",
+    "svd",
+    _svd,
+    outputs=3,
+    vjp=(_svd_rule,),
+    shape=_svd_shape,
+    tex=r"\operatorname{{svd}}({0})",
+    dtype=lambda a, full: [a.dtype, a.dtype.to_real(), a.dtype],
+    grad_name="LinalgSvdBackward0",
     samples=lambda rng: [(rng.normal(size=(4, 3)), False), (rng.normal(size=(2, 3)), False)],
     singular="repeated or zero singular values: their vectors have no derivative (inf or nan)",
-)  # fmt: skip
+)
 
 
 def _svdvals(a: Any) -> Any:
@@ -197,10 +222,15 @@ def _svdvals_rule(g: Any, y: Any, a: Any) -> Any:
 
 
 svdvals = structured(
-    "svdvals", _svdvals, vjp=(_svdvals_rule,), shape=lambda a: (*a.shape[:-2], min(a.shape[-2:])),
-    dtype=lambda a: a.dtype.to_real(), tex=r"\sigma({0})", grad_name="LinalgSvdBackward0",
+    "svdvals",
+    _svdvals,
+    vjp=(_svdvals_rule,),
+    shape=lambda a: (*a.shape[:-2], min(a.shape[-2:])),
+    dtype=lambda a: a.dtype.to_real(),
+    tex=r"\sigma({0})",
+    grad_name="LinalgSvdBackward0",
     samples=lambda rng: [(rng.normal(size=(4, 3)),), (rng.normal(size=(2, 2, 3)),)],
-)  # fmt: skip
+)
 
 
 # ----- pseudo-inverse, exponential
@@ -227,11 +257,14 @@ def _pinv_rule(g: Any, y: Any, a: Any, atol: Any, rtol: Any) -> Any:
 
 
 pinv = structured(
-    "pinv", _pinv, vjp=(_pinv_rule,), shape=lambda a, *_: (*a.shape[:-2], a.shape[-1], a.shape[-2]),
+    "pinv",
+    _pinv,
+    vjp=(_pinv_rule,),
+    shape=lambda a, *_: (*a.shape[:-2], a.shape[-1], a.shape[-2]),
     tex="{0}^+",
     samples=lambda rng: [(rng.normal(size=(3, 2)), 0.0, 1e-7), (rng.normal(size=(2, 3)), 0.0, 1e-7)],
     grad_name="LinalgPinvBackward0",
-)  # fmt: skip
+)
 
 
 def _matrix_exp(a: Any) -> Any:
@@ -254,7 +287,11 @@ def _matrix_exp_rule(g: Any, y: Any, a: Any) -> Any:
 
 
 matrix_exp = structured(
-    "matrix_exp", _matrix_exp, vjp=(_matrix_exp_rule,), shape=same_shape, tex="e^{{{0}}}",
+    "matrix_exp",
+    _matrix_exp,
+    vjp=(_matrix_exp_rule,),
+    shape=same_shape,
+    tex="e^{{{0}}}",
     grad_name="LinalgMatrixExpBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 3)),), (rng.normal(size=(2, 2, 2)),)],
-)  # fmt: skip
+)

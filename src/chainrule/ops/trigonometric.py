@@ -9,6 +9,7 @@ import numpy as np
 
 from .arithmetic import rsqrt
 from .record import MUL, Op, elementwise
+from .rules import is_complex
 from .select import where
 
 sin: Op = elementwise("sin", np.sin, lambda y, a: cos(a), tex=r"\sin({0})", lower="sin", floats=True)
@@ -79,15 +80,11 @@ def _sinc(a: Any) -> Any:
 def _sinc_rule(y: Any, a: Any) -> Any:
     """(cos t - sin t / t)/a with t = πa; near 0, where that cancels, its series."""
     t = math.pi * a
-    near = (t < 0.5) & (t > -0.5) if not _complex(a) else a == 0
+    near = (t < 0.5) & (t > -0.5) if not is_complex(a) else a == 0
     s = t * t
     series = -math.pi * t / 3 * (1 - s / 10 * (1 - s / 28 * (1 - s / 54 * (1 - s / 88 * (1 - s / 130)))))
     safe = where(near, 1.0, a)
     return where(near, series, (cos(t) - y) / safe)
-
-
-def _complex(a: Any) -> bool:
-    return getattr(a.dtype, "is_complex", None) or getattr(a.dtype, "kind", "f") == "c"
 
 
 sinc: Op = elementwise(

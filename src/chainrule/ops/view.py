@@ -22,35 +22,50 @@ def _swapped(a: Spec, dim0: int, dim1: int) -> Shape:
 
 
 transpose: Op = structured(
-    "transpose", lambda a, dim0, dim1: a.swapaxes(dim0, dim1),
-    vjp=(lambda g, y, a, dim0, dim1: transpose(g, dim0, dim1),), shape=_swapped, view=True, tex="{0}^T",
+    "transpose",
+    lambda a, dim0, dim1: a.swapaxes(dim0, dim1),
+    vjp=(lambda g, y, a, dim0, dim1: transpose(g, dim0, dim1),),
+    shape=_swapped,
+    view=True,
+    tex="{0}^T",
     samples=lambda rng: [(rng.normal(size=(2, 3, 4)), 0, 2)],
-)  # fmt: skip
+)
 
 t: Op = structured(
-    "t", lambda a: a.T, vjp=(lambda g, y, a: t(g),), shape=lambda a: a.shape[::-1], view=True, tex="{0}^T",
+    "t",
+    lambda a: a.T,
+    vjp=(lambda g, y, a: t(g),),
+    shape=lambda a: a.shape[::-1],
+    view=True,
+    tex="{0}^T",
     samples=lambda rng: [(rng.normal(size=(2, 3)),)],
-)  # fmt: skip
+)
 
 # ----- dimensions of size 1
 
 unsqueeze = structured(
-    "unsqueeze", lambda a, dim: a[(slice(None),) * dim + (None, ...)], vjp=(lambda g, y, a, dim: reshape(g,
-    a.shape),),
-    shape=lambda a, dim: (*a.shape[:dim], 1, *a.shape[dim:]), view=True, tex="{0}",
+    "unsqueeze",
+    lambda a, dim: a[(slice(None),) * dim + (None, ...)],
+    vjp=(lambda g, y, a, dim: reshape(g, a.shape),),
+    shape=lambda a, dim: (*a.shape[:dim], 1, *a.shape[dim:]),
+    view=True,
+    tex="{0}",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1)],
-)  # fmt: skip
+)
 
 
 def _squeeze(name: str, grad_name: str) -> Op:
     """squeeze() of all, one or several dimensions: one operation under PyTorch's three node names."""
     return structured(
-        name, lambda a, dims: a.squeeze(dims) if dims else a[...], vjp=(lambda g, y, a, dims: reshape(g,
-        a.shape),),
-        shape=lambda a, dims: tuple(n for i, n in enumerate(a.shape) if i not in dims), view=True, tex="{0}",
+        name,
+        lambda a, dims: a.squeeze(dims) if dims else a[...],
+        vjp=(lambda g, y, a, dims: reshape(g, a.shape),),
+        shape=lambda a, dims: tuple(n for i, n in enumerate(a.shape) if i not in dims),
+        view=True,
+        tex="{0}",
         samples=lambda rng: [(rng.normal(size=(2, 1, 3)), (1,)), (rng.normal(size=(1, 2)), ())],
         grad_name=grad_name,
-    )  # fmt: skip
+    )
 
 
 squeeze = _squeeze("squeeze", "SqueezeBackward0")
@@ -74,11 +89,14 @@ def _diagonal_shape(a: Spec, offset: int, dim1: int, dim2: int) -> Shape:
 
 
 diagonal: Op = structured(
-    "diagonal", _diagonal,
+    "diagonal",
+    _diagonal,
     vjp=(lambda g, y, a, offset, dim1, dim2: embed(g, a.shape, ((diagonal, (offset, dim1, dim2)),)),),
-    shape=_diagonal_shape, view=True, tex=r"\operatorname{{diag}}({0})",
+    shape=_diagonal_shape,
+    view=True,
+    tex=r"\operatorname{{diag}}({0})",
     samples=lambda rng: [(rng.normal(size=(3, 4)), 1, 0, 1), (rng.normal(size=(3, 2, 3)), -1, 0, 2)],
-)  # fmt: skip
+)
 
 # ----- sliding windows
 
@@ -99,12 +117,18 @@ def _unfold_shape(a: Spec, dim: int, size: int, step: int) -> Shape:
 
 
 unfold = structured(
-    "sliding", _unfold, vjp=(lambda g, y, a, dim, size, step: fold_back(g, a.shape, dim, size, step),),
-    shape=_unfold_shape, view=True, tex=r"\operatorname{{unfold}}({0})",
-    samples=lambda rng: [(rng.normal(size=(2, 7)), 1, 3, 2)], grad_name="UnfoldBackward0",
-    bad=[Bad(lambda: (np.zeros((2, 3)), 1, 4, 1), RuntimeError,
-    "maximum size for tensor at dimension 1 is 3")],
-)  # fmt: skip
+    "sliding",
+    _unfold,
+    vjp=(lambda g, y, a, dim, size, step: fold_back(g, a.shape, dim, size, step),),
+    shape=_unfold_shape,
+    view=True,
+    tex=r"\operatorname{{unfold}}({0})",
+    samples=lambda rng: [(rng.normal(size=(2, 7)), 1, 3, 2)],
+    grad_name="UnfoldBackward0",
+    bad=[
+        Bad(lambda: (np.zeros((2, 3)), 1, 4, 1), RuntimeError, "maximum size for tensor at dimension 1 is 3")
+    ],
+)
 
 
 def _fold_back(g: Any, shape: Shape, dim: int, size: int, step: int) -> Any:
@@ -119,10 +143,13 @@ def _fold_back(g: Any, shape: Shape, dim: int, size: int, step: int) -> Any:
 
 
 fold_back: Op = structured(
-    "fold_back", _fold_back, vjp=(lambda g, y, a, shape, dim, size, step: unfold(g, dim, size, step),),
-    shape=lambda a, shape, dim, size, step: shape, tex=r"\operatorname{{fold}}({0})",
+    "fold_back",
+    _fold_back,
+    vjp=(lambda g, y, a, shape, dim, size, step: unfold(g, dim, size, step),),
+    shape=lambda a, shape, dim, size, step: shape,
+    tex=r"\operatorname{{fold}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3, 3)), (2, 7), 1, 3, 2)],
-)  # fmt: skip
+)
 
 # ----- any strides
 
@@ -146,9 +173,12 @@ class _Memory:
     def __init__(self, keep: Any, pointer: int, dtype: Any, shape: Shape, strides: tuple[int, ...]) -> None:
         self.keep = keep
         self.__array_interface__ = {
-            "version": 3, "data": (pointer, not keep.flags.writeable), "typestr": dtype.str, "shape": shape,
+            "version": 3,
+            "data": (pointer, not keep.flags.writeable),
+            "typestr": dtype.str,
+            "shape": shape,
             "strides": strides,
-        }  # fmt: skip
+        }
 
 
 def _as_strided(a: Any, size: Shape, stride: tuple[int, ...], offset: int, source: Geometry) -> Any:
@@ -168,11 +198,14 @@ def _as_strided(a: Any, size: Shape, stride: tuple[int, ...], offset: int, sourc
 
 
 as_strided = structured(
-    "as_strided", _as_strided,
+    "as_strided",
+    _as_strided,
     vjp=(lambda g, y, a, size, stride, offset, source: restride(g, (size, stride, offset), source),),
-    shape=lambda a, size, stride, offset, source: size, view=True, tex="{0}",
+    shape=lambda a, size, stride, offset, source: size,
+    view=True,
+    tex="{0}",
     samples=lambda rng: [(rng.normal(size=(3, 4)), (2, 3), (1, 2), 1, ((3, 4), (4, 1), 0))],
-)  # fmt: skip
+)
 
 
 def _places(geometry: Geometry) -> Any:
@@ -195,10 +228,13 @@ def _restride(g: Any, source: Geometry, target: Geometry) -> Any:
 
 
 restride: Op = structured(
-    "restride", _restride, shape=lambda a, source, target: target[0], tex="{0}",
+    "restride",
+    _restride,
+    shape=lambda a, source, target: target[0],
+    tex="{0}",
     vjp=(lambda g, y, a, source, target: gather_back(g, target, source),),
     samples=lambda rng: [(rng.normal(size=(2, 3)), ((2, 3), (1, 2), 1), ((3, 4), (4, 1), 0))],
-)  # fmt: skip
+)
 
 
 def _gather_back(g: Any, source: Geometry, target: Geometry) -> Any:
@@ -212,10 +248,13 @@ def _gather_back(g: Any, source: Geometry, target: Geometry) -> Any:
 
 
 gather_back: Op = structured(
-    "gather_back", _gather_back, shape=lambda a, source, target: target[0], tex="{0}",
+    "gather_back",
+    _gather_back,
+    shape=lambda a, source, target: target[0],
+    tex="{0}",
     vjp=(lambda g, y, a, source, target: restride(g, target, source),),
     samples=lambda rng: [(rng.normal(size=(3, 4)), ((3, 4), (4, 1), 0), ((2, 3), (1, 2), 1))],
-)  # fmt: skip
+)
 
 # ----- the same bytes
 
@@ -238,8 +277,12 @@ def _view_dtype_shape(a: Spec, dtype: DType) -> Shape:
 
 
 view_dtype = structured(
-    "view_dtype", lambda a, dtype: a.view(dtype.np), shape=_view_dtype_shape, dtype=lambda a, dtype: dtype,
+    "view_dtype",
+    lambda a, dtype: a.view(dtype.np),
+    shape=_view_dtype_shape,
+    dtype=lambda a, dtype: dtype,
     view=True,
-    tex="{0}", samples=lambda rng: [(rng.normal(size=(2, 4)), int64), (rng.normal(size=(2, 4)), float32)],
+    tex="{0}",
+    samples=lambda rng: [(rng.normal(size=(2, 4)), int64), (rng.normal(size=(2, 4)), float32)],
     nondiff="the bits are read as numbers of another kind",
-)  # fmt: skip
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,10 @@ def windows(x: Any, kernel: Ints, out: Ints, stride: Ints, dilation: Ints) -> An
     d = len(kernel)
     steps = x.strides[x.ndim - d :]
     strides = (
-        *x.strides[: x.ndim - d], *(s * q for s, q in zip(steps, dilation)),
+        *x.strides[: x.ndim - d],
+        *(s * q for s, q in zip(steps, dilation)),
         *(s * q for s, q in zip(steps, stride)),
-    )  # fmt: skip
+    )
     shape = (*x.shape[: x.ndim - d], *kernel, *out)
     if x.flags.c_contiguous:  # the constructor is ten times quicker than as_strided
         return np.ndarray(shape, x.dtype, x, 0, strides)
@@ -73,7 +75,7 @@ def scatter_windows(
     return np.ascontiguousarray(whole[(..., *(slice(lo, lo + n) for n, (lo, _) in zip(shape, pads)))])
 
 
-def _steps(sizes: Sequence[int]) -> list[int]:
+def steps_of(sizes: Sequence[int]) -> list[int]:
     """How far apart neighbours along each dimension are in a flat block of `sizes`."""
     steps = [1] * len(sizes)
     for i in range(len(sizes) - 2, -1, -1):
@@ -96,16 +98,14 @@ def _flat_view(
 def _flat_layout(size: Sequence[int], pads: Pads, kernel: Ints, dilation: Ints, length: int) -> Any:
     """Padded sizes, their product, the kernel neighbours' flat distances, and what runs over the end."""
     padded = [n + lo + hi for n, (lo, hi) in zip(size, pads)]
-    spread = [s * q for s, q in zip(_steps(padded), dilation)]
-    block = 1
-    for n in padded:
-        block *= n
+    spread = [s * q for s, q in zip(steps_of(padded), dilation)]
+    block = prod(padded)
     over = max(sum((k - 1) * s for k, s in zip(kernel, spread)) + length - block, 0)
     return padded, block, spread, over
 
 
 def flat_windows(x: Any, kernel: Ints, length: int, pads: Pads, dilation: Ints) -> Any:
-    """A view (N, C, *kernel, length): per place in the kernel `length` values in memory order, across rows."""
+    """A view (N, C, *kernel, length): `length` values in memory order per place in the kernel."""
     lead, size = x.shape[:2], x.shape[2:]
     padded, block, spread, over = _flat_layout(size, pads, kernel, dilation, length)
     total = lead[0] * lead[1] * block

@@ -81,7 +81,6 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
             hook(self, args, kwargs)
         return result
 
-    run.hooked = True  # type: ignore[attr-defined]
     return run
 
 

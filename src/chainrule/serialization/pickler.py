@@ -16,6 +16,7 @@ from ..device import device
 from ..functional.convert import layout
 from ..nn.parameter import Parameter
 from ..tensor import Tensor
+from ..types import DType
 from . import storages
 from .names import TORCH_NAMES, get_layout
 from .storages import Storage, StorageType, locate
@@ -57,7 +58,7 @@ class TorchPickler(_PythonPickler):  # type: ignore[misc]
         cls = type(obj)
         if issubclass(cls, Tensor):
             return self._reduce_tensor(obj)
-        if cls is StorageType:
+        if cls is StorageType or cls is DType:
             return obj.name
         if cls is Size:
             return Size, (tuple(obj),)

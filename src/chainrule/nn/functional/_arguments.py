@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ...dispatch import bind
 from ...ops.movement import reshape
 from ...tensor import Tensor
-
-SCALAR_TYPES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
-    "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-}  # fmt: skip
-
-
-def scalar_type(x: Tensor) -> str:
-    """What PyTorch's messages call the dtype: Float, Double, Long …"""
-    return SCALAR_TYPES.get(x.dtype.name, x.dtype.name)
 
 
 def tuple_of(value: Any, count: int, name: str) -> tuple[int, ...]:
@@ -66,11 +54,3 @@ def reduction_of(reduction: str, size_average: bool | None, reduce: bool | None)
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
-
-
-def product(sizes: Sequence[int]) -> int:
-    """The number of elements of a shape."""
-    n = 1
-    for s in sizes:
-        n *= s
-    return n

@@ -12,8 +12,7 @@ from ...functional.api import tensor_argument
 from ...functional.join import cat
 from ...ops import nn as ops
 from ...tensor import Tensor
-from ...types import FLOAT
-from ._arguments import scalar_type
+from ...types import FLOAT, scalar_type
 from .dropout import dropout
 from .linear import linear
 
@@ -61,8 +60,8 @@ def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_ca
     if not q._a.dtype == k._a.dtype == v._a.dtype:
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
-            f"{scalar_type(q).lower()} key.dtype: {scalar_type(k).lower()} and value.dtype: "
-            f"{scalar_type(v).lower()} instead."
+            f"{scalar_type(q.dtype).lower()} key.dtype: {scalar_type(k.dtype).lower()} and value.dtype: "
+            f"{scalar_type(v.dtype).lower()} instead."
         )
     if min(q._a.ndim, k._a.ndim, v._a.ndim) < 2:
         raise RuntimeError(
@@ -75,7 +74,7 @@ def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_ca
         if mask._a.dtype != bool and mask._a.dtype != q._a.dtype and mask._a.dtype.itemsize != 4:
             raise RuntimeError(
                 "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-                f"attn_mask.dtype: {scalar_type(mask).lower()} and  query.dtype: {scalar_type(q).lower()} "
+                f"attn_mask.dtype: {scalar_type(mask.dtype).lower()} and  query.dtype: {scalar_type(q.dtype).lower()} "
                 "instead."
             )
 
@@ -125,8 +124,8 @@ def multi_head_attention_forward(
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """Attention of `num_heads` heads; query (L, N, E) or (L, E), key and value (S, N, E) or (S, E).
 
-    Returns the output (L, N, E) and, with need_weights, the weights: their mean over the heads (N, L, S) or all
-    of them (N, heads, L, S). In bool masks True means: ignored.
+    Returns the output (L, N, E) and, with need_weights, the weights: their mean over the heads (N, L, S)
+    or all of them (N, heads, L, S). In bool masks True means: ignored.
     Raises AssertionError for sizes that do not fit, as PyTorch.
     """
     batched = _check_ranks(query, key, value, key_padding_mask, attn_mask, num_heads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from ...functional.softmax import along
 from ...ops import loss as ops
 from ...ops import nn
 from ...tensor import Tensor
-from ...types import DType
-from ._arguments import product, reduction_of, scalar_type
+from ...types import DType, scalar_type
+from ._arguments import reduction_of
 
 Flag = bool | None
 
@@ -77,7 +78,7 @@ def softmin(
 def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
-    """softmax((logits + Gumbel noise) / tau): a differentiable sample; hard: one-hot, with the soft gradient."""
+    """softmax((logits + Gumbel noise) / tau): a sample with a gradient; hard: one-hot in value."""
     from ... import random
 
     noise = -np.log(random.exponential(random.default_generator, logits._a.shape, logits._a.dtype))
@@ -119,7 +120,7 @@ def _as_rows(name: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
                 f"{len(wanted)}"
             )
         raise RuntimeError(f"Expected target size {[size[0], *size[2:]]}, got {list(wanted)}")
-    length = product(size[2:])
+    length = prod(size[2:])
     return x.reshape(size[0], size[1], length), target.reshape(size[0], length)
 
 
@@ -127,10 +128,10 @@ def _check_indices(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
     tensor_argument(name, x)
     tensor_argument(name, target, 2, "target")
     if x._a.dtype.kind not in "fV":
-        raise RuntimeError(f"\"{name}_out_frame\" not implemented for '{scalar_type(x)}'")
+        raise RuntimeError(f"\"{name}_out_frame\" not implemented for '{scalar_type(x.dtype)}'")
     if target._a.dtype.kind not in "iu" or target._a.dtype.itemsize not in (1, 8):
         raise RuntimeError(
-            f"expected scalar type Long but found {scalar_type(target)}: class indices are integers, use "
+            f"expected scalar type Long but found {scalar_type(target.dtype)}: class indices are integers, use "
             "target.long()"
         )
     if weight is not None:
@@ -141,7 +142,9 @@ def _check_indices(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
                 f"weight tensor of shape: {list(weight._a.shape)}"
             )
         if weight._a.dtype != x._a.dtype:
-            raise RuntimeError(f"expected scalar type {scalar_type(x)} but found {scalar_type(weight)}")
+            raise RuntimeError(
+                f"expected scalar type {scalar_type(x.dtype)} but found {scalar_type(weight.dtype)}"
+            )
 
 
 def nll_loss(
@@ -179,8 +182,9 @@ def cross_entropy(
 ) -> Tensor:  # fmt: skip
     """-ln softmax(input) at the target class, averaged, for logits (N, C, *).
 
-    The target holds class indices (N, *) or probabilities (N, C, *). Weights count in the mean, targets equal to ignore_index do not; label_smoothing mixes in the uniform
-    distribution. Raises IndexError for a target outside [0, C), ValueError for batch sizes that differ.
+    The target holds class indices (N, *) or probabilities (N, C, *). Weights count
+    in the mean, targets equal to ignore_index do not; label_smoothing mixes in the uniform distribution.
+    Raises IndexError for a target outside [0, C), ValueError for batch sizes that differ.
 
     >>> import chainrule as cr
     >>> cr.nn.functional.cross_entropy(cr.tensor([[0.0, 0.0]]), cr.tensor([1]))
@@ -237,7 +241,7 @@ def _probabilities(
 ) -> Tensor:
     if target._a.dtype.kind not in "fV":
         raise RuntimeError(
-            f"Expected floating point type for target with class probabilities, got {scalar_type(target)}"
+            f"Expected floating point type for target with class probabilities, got {scalar_type(target.dtype)}"
         )
     dim = 0 if x._a.ndim == 1 else 1
     if weight is not None and weight._a.shape != (x._a.shape[dim],):
@@ -255,7 +259,7 @@ def _probabilities(
     if reduction == "none":
         return -terms.sum(dim)
     total = -terms.sum()
-    return total if reduction == "sum" else total / (product(x._a.shape) // x._a.shape[dim])
+    return total if reduction == "sum" else total / (prod(x._a.shape) // x._a.shape[dim])
 
 
 __all__ = ["cross_entropy", "gumbel_softmax", "log_softmax", "nll_loss", "softmax", "softmin"]

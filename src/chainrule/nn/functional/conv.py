@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from ...dispatch import bind
@@ -10,7 +11,8 @@ from ...functional.api import tensor_argument
 from ...ops import conv as ops
 from ...ops.windows import output_size
 from ...tensor import Tensor
-from ._arguments import batched, product, scalar_type, tuple_of
+from ...types import scalar_type
+from ._arguments import batched, tuple_of
 
 Sizes = int | tuple[int, ...]
 
@@ -48,7 +50,7 @@ def _check(name: str, x: Tensor, w: Tensor, b: Tensor | None, d: int, groups: in
     if x._a.dtype != w._a.dtype or (b is not None and b._a.dtype != x._a.dtype):
         other, what = (w, "weight") if x._a.dtype != w._a.dtype else (b, "bias")
         raise RuntimeError(
-            f"Input type ({scalar_type(x)}) and {what} type ({scalar_type(other)}) should be the same"  # type: ignore[arg-type]
+            f"Input type ({scalar_type(x.dtype)}) and {what} type ({scalar_type(other.dtype)}) should be the same"  # type: ignore[arg-type]
         )
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
@@ -252,17 +254,17 @@ def fold(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size, but got: "
             f"{list(shape)}"
         )
-    if shape[-2] % product(kernel):
+    if shape[-2] % prod(kernel):
         raise RuntimeError(
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
             f"input.size(1)={shape[-2]} and kernel_size={kernel}."
         )
     out = _block_counts(size, kernel, stride2, pads, dilation2)
-    if any(n < 1 for n in out) or shape[-1] != product(out):
+    if any(n < 1 for n in out) or shape[-1] != prod(out):
         raise RuntimeError(
             f"Given output_size={size}, kernel_size={kernel}, dilation={dilation2}, "
             f"padding={tuple(p for p, _ in pads)}, stride={stride2}, expected size of input's dimension 2 to "
-            f"match the calculated number of sliding blocks {' * '.join(map(str, out))} = {product(out)}, "
+            f"match the calculated number of sliding blocks {' * '.join(map(str, out))} = {prod(out)}, "
             f"but got input.size(2)={shape[-1]}."
         )
     return batched(lambda x: bind(ops.fold, (x, size, kernel, stride2, pads, dilation2)), input, 1)

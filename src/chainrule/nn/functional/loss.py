@@ -14,8 +14,8 @@ from ...ops import loss as ops
 from ...ops.exponential import exp, log, log_sigmoid
 from ...ops.movement import expand
 from ...tensor import Tensor
-from ...types import broadcast_shapes, promote_types
-from ._arguments import reduction_of, scalar_type
+from ...types import broadcast_shapes, promote_types, scalar_type
+from ._arguments import reduction_of
 
 Flag = bool | None
 
@@ -182,7 +182,7 @@ def binary_cross_entropy(
             "deprecated. Please ensure they have the same size."
         )
     if target._a.dtype != input._a.dtype:
-        raise RuntimeError(f"Found dtype {scalar_type(target)} but expected {scalar_type(input)}")
+        raise RuntimeError(f"Found dtype {scalar_type(target.dtype)} but expected {scalar_type(input.dtype)}")
     p = input._a
     if p.size and ((p < 0).any() or (p > 1).any()):
         raise RuntimeError("all elements of input should be between 0 and 1")

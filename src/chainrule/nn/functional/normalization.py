@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from ...functional.api import tensor_argument, write
 from ...ops import norm as ops
 from ...tensor import Tensor
 from ...types import FLOAT
-from ._arguments import product
 
 
 def _floating(name: str, x: Tensor) -> None:
@@ -42,14 +42,14 @@ def batch_norm(
     _floating("batch_norm", input)
     shape = input._a.shape
     if training:
-        values = product(shape) // (shape[1] if len(shape) > 1 and shape[1] else 1)
+        values = prod(shape) // (shape[1] if len(shape) > 1 and shape[1] else 1)
         if values == 1:
             raise ValueError(
                 f"Expected more than 1 value per channel when training, got input size {input.shape}"
             )
     elif running_mean is None or running_var is None:
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-    if len(shape) < 2 and product(shape):
+    if len(shape) < 2 and prod(shape):
         raise IndexError(
             "Dimension out of range (expected to be in range of [-1, 0], but got 1): batch_norm needs (N, C, "
             "*)"
@@ -63,28 +63,25 @@ def batch_norm(
         ("weight", weight),
         ("bias", bias),
     ):
-        if t is not None and product(t._a.shape) != channels:
-            raise RuntimeError(f"{name} should contain {channels} elements not {product(t._a.shape)}")
+        if t is not None and prod(t._a.shape) != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {prod(t._a.shape)}")
     if not training:
         return _with_statistics(input, running_mean, running_var, weight, bias, eps)  # type: ignore[arg-type]
     dims = (0, *range(2, len(shape)))
-    y, mean, rstd = bind(ops.batch_norm, (input, weight, bias, dims, 1, eps))
+    y, mean, var = bind(ops.batch_norm, (input, weight, bias, dims, 1, eps))
     if running_mean is not None or running_var is not None:
-        _update(running_mean, running_var, mean._a, rstd._a, momentum, eps, product(shape) // channels)
+        _update(running_mean, running_var, mean._a, var._a, momentum, prod(shape) // channels)
     return y
 
 
-def _update(
-    running_mean: Any, running_var: Any, mean: Any, rstd: Any, momentum: float, eps: float, n: int
-) -> None:
+def _update(running_mean: Any, running_var: Any, mean: Any, var: Any, momentum: float, n: int) -> None:
     """Move the running statistics towards the batch's; the variance is the unbiased one."""
     if running_mean is not None:
         a = running_mean._array()
         a += momentum * (mean.reshape(-1) - a)
     if running_var is not None:
         a = running_var._array()
-        var = (1 / (rstd * rstd) - eps).reshape(-1) * (n / max(n - 1, 1))
-        a += momentum * (var - a)
+        a += momentum * (var.reshape(-1) * (n / max(n - 1, 1)) - a)
 
 
 def _with_statistics(
@@ -192,7 +189,7 @@ def group_norm(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(shape)} and num_groups={num_groups}"
         )
-    if product(shape) == n * num_groups and n * num_groups == 1:
+    if prod(shape) == n * num_groups and n * num_groups == 1:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {list(shape)}"
         )
@@ -202,7 +199,7 @@ def group_norm(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got "
                 f"{name} of shape {list(t._a.shape)} and input of shape {list(shape)}"
             )
-    groups = input.reshape(n, num_groups, product(shape[1:]) // num_groups)
+    groups = input.reshape(n, num_groups, prod(shape[1:]) // num_groups)
     y = bind(ops.layer_norm, (groups, None, None, (2,), -1, eps))[0].reshape(shape)
     return _per_channel(y, weight, bias)
 
@@ -235,17 +232,16 @@ def instance_norm(
             )
         return _with_statistics(input, running_mean, running_var, weight, bias, eps)
     shape = input._a.shape
-    count = product(shape[2:])
+    count = prod(shape[2:])
     if count == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
     for name, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._a.shape != (shape[1],):
-            raise RuntimeError(f"{name} should contain {shape[1]} elements not {product(t._a.shape)}")
-    y, mean, rstd = bind(ops.layer_norm, (input, None, None, tuple(range(2, len(shape))), -1, eps))
+            raise RuntimeError(f"{name} should contain {shape[1]} elements not {prod(t._a.shape)}")
+    y, mean, var = bind(ops.layer_norm, (input, None, None, tuple(range(2, len(shape))), -1, eps))
     if running_mean is not None or running_var is not None:
-        m = mean._a.reshape(shape[:2]).mean(0)
-        var = (1 / (rstd._a * rstd._a) - eps).reshape(shape[:2]).mean(0)
-        _update(running_mean, running_var, m, 1 / np.sqrt(var + eps), momentum, eps, count)
+        means, variances = (t._a.reshape(shape[:2]).mean(0) for t in (mean, var))
+        _update(running_mean, running_var, means, variances, momentum, count)
     return _per_channel(y, weight, bias)
 
 

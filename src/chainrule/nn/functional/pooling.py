@@ -10,8 +10,8 @@ from ...functional.api import tensor_argument
 from ...ops import pool as ops
 from ...ops import resample
 from ...tensor import Tensor
-from ...types import INT
-from ._arguments import scalar_type, tuple_of
+from ...types import INT, scalar_type
+from ._arguments import tuple_of
 
 Sizes = int | tuple[int, ...]
 
@@ -70,7 +70,7 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         check_rank(name, input, d)
         if input.dtype.name == "bool" or input.dtype.is_complex:
-            raise RuntimeError(f"\"{name}\" not implemented for '{scalar_type(input)}'")
+            raise RuntimeError(f"\"{name}\" not implemented for '{scalar_type(input.dtype)}'")
         windows = _windows(name, kernel_size, stride, padding, dilation, d)
         _sizes(name, input, d, windows, ceil_mode)
         values, indices = bind(ops.max_pool, (input, *windows, ceil_mode))
@@ -120,7 +120,7 @@ def _avg_pool(d: int) -> Callable[..., Tensor]:
     ) -> Tensor:
         check_rank(name, input, d)
         if input.dtype.category <= INT and input.dtype.name != "int64":
-            raise RuntimeError(f"\"{name}\" not implemented for '{scalar_type(input)}'")
+            raise RuntimeError(f"\"{name}\" not implemented for '{scalar_type(input.dtype)}'")
         if divisor == 0:
             raise RuntimeError("divisor must be not zero")
         windows = _windows(name, kernel_size, stride, padding, 1, d)
@@ -184,7 +184,9 @@ def _max_unpool(d: int) -> Callable[..., Tensor]:
         size = unpooled_size(input._a.shape[-d:], kernel, steps, pads, output_size)
         check_rank(name, input, d)
         if str(indices._a.dtype) != "int64":
-            raise RuntimeError(f"elements in indices should be type int64 but got: {scalar_type(indices)}")
+            raise RuntimeError(
+                f"elements in indices should be type int64 but got: {scalar_type(indices.dtype)}"
+            )
         if indices._a.shape != input._a.shape:
             raise RuntimeError(
                 f"Expected shape of indices to be same as that of the input tensor ({list(input._a.shape)}) "

@@ -11,7 +11,7 @@ from ...dispatch import bind
 from ...functional.api import tensor_argument
 from ...ops import resample
 from ...tensor import Tensor
-from ._arguments import scalar_type
+from ...types import scalar_type
 from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 _KERNELS = {
@@ -69,7 +69,7 @@ def interpolate(
     if mode == "area":
         return _AREA[d - 1](input, out)
     if input._a.dtype.kind not in "fV" and not (input._a.dtype == "uint8" and plain):
-        raise RuntimeError(f"\"upsample_{mode}\" not implemented for '{scalar_type(input)}'")
+        raise RuntimeError(f"\"upsample_{mode}\" not implemented for '{scalar_type(input.dtype)}'")
     kernel = mode if plain else _KERNELS[mode][0]
     table = resample.antialias_taps if antialias else resample.interpolation_taps
     taps = tuple(

@@ -39,7 +39,7 @@ def adafactor(
     weight_decay: Any,
     maximize: bool,
 ) -> tuple[Any, ...]:
-    """v̂ = r·c/mean(r) of row and column averages; the update g/√v̂ is clipped at size d and scaled by p's."""
+    """v̂ = r·c/mean(r) of row and column averages; the update g/√v̂ is clipped at d, scaled by p's size."""
     eps1 = _MACHINE_EPS[as_dtype(p.dtype).name] if eps[0] is None else eps[0]
     step = step + 1
     g = -g if maximize else g

@@ -42,7 +42,7 @@ def _require_bool(name: str, value: Any, error: type[Exception] = ValueError) ->
 
 
 class Sampler(Generic[T_co]):
-    """Yields indices (or lists of them) of a dataset; a subclass has `__iter__`, for len(loader) `__len__`."""
+    """Yields indices (or lists of them) of a dataset; subclasses have `__iter__` and perhaps `__len__`."""
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError
@@ -231,7 +231,7 @@ def _slices(sampler: BatchSampler, source: SequentialSampler) -> Iterator[slice]
 
 
 def _shuffled(sampler: BatchSampler, source: RandomSampler) -> Iterator[np.ndarray[Any, Any]]:
-    """As the lists of BatchSampler: a batch may span blocks; a block is drawn when its first index is due."""
+    """As BatchSampler's lists: a batch may span blocks; a block is drawn when its first index is due."""
     size = sampler.batch_size
     rest = np.empty(0, np.int64)
     for block in source._blocks():
