@@ -1,7 +1,7 @@
 """Eager training steps against PyTorch: the same program on both, each in processes of its own.
 
-Each workload is written once, for a module with PyTorch's API, and returns a function that takes one training step
-(or several: the second value is how many).
+Each workload is written once, for a module with PyTorch's API, and returns a function that takes one training
+step (or several: the second value is how many).
 """
 
 from __future__ import annotations

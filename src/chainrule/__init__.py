@@ -239,6 +239,7 @@ if TYPE_CHECKING:
     from . import autograd as autograd
     from . import backends as backends
     from . import cuda as cuda
+    from . import distributions as distributions
     from . import func as func
     from . import linalg as linalg
     from . import nn as nn
@@ -247,6 +248,7 @@ if TYPE_CHECKING:
     from . import special as special
     from . import utils as utils
     from ._repr import set_printoptions as set_printoptions
+    from .amp import autocast as autocast
     from .serialization import load as load
     from .serialization import save as save
 else:
@@ -261,6 +263,7 @@ else:
         "selu", "selu_", "threshold", "threshold_", "triplet_margin_loss",
     )  # fmt: skip
     _ELSEWHERE = {
+        "autocast": ".amp",
         "save": ".serialization",
         "load": ".serialization",
         "set_printoptions": "._repr",

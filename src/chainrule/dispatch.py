@@ -125,8 +125,10 @@ def bind(op: Op, args: tuple[Any, ...]) -> Any:
     return result
 
 
-def _record(op: Op, args: Any, saved: Any, out: Any, edges: Any) -> Node:
+def _record(op: Op, args: Any, saved: Any, out: Any, edges: Any) -> Node | None:
     n = op.nargs
+    if op.outputs == 1 and out.dtype.kind in "iub":  # x.long(): whole numbers have no gradient
+        return None
     if op.drops:  # keep no tensor alive whose values the rules do not read
         if n < 0:
             specs = tuple([Spec(a.shape, dtype_of(a)) for a in saved[0]])

@@ -22,6 +22,7 @@ from .tensor import Tensor, new_tensor
 from .types import BOOL, FROM_NUMPY, dtype_of, scalar_dtype, scalar_type
 
 ndarray = np.ndarray
+_F32 = np.dtype(np.float32)
 _IN_PLACE = {
     operator.add: operator.iadd, operator.sub: operator.isub, operator.mul: operator.imul,
     operator.truediv: operator.itruediv, operator.pow: operator.ipow,
@@ -200,10 +201,10 @@ def _quick(
             else:
                 fits = type(y) is float or type(y) is int
                 b = constant(y, kind) if fits and not weak else y
-            if fits and kind.kind == "f" and a.flags.writeable and 0 not in a.strides:
+            if fits and (kind is _F32 or kind.kind == "f") and (a.base is None or 0 not in a.strides):
                 try:
                     change(a, b)
-                except ValueError:
+                except ValueError:  # shapes that do not fit, or memory that is read-only
                     return general(x, y)  # words the error
                 if x._base is None:
                     x._stamp = clock.touched = tick()

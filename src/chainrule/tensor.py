@@ -175,8 +175,9 @@ class Tensor(_Base):
                 )
             if value._a.shape != self._a.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size: expected {list(self._a.shape)}, "
-                    f"got {list(value._a.shape)}"
+                    f"attempting to assign a gradient of size '{list(value._a.shape)}' to a tensor of size "
+                    f"'{list(self._a.shape)}'. Please ensure that the gradient and the tensor are the same "
+                    "size"
                 )
         self._grad = value
 

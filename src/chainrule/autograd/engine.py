@@ -328,7 +328,9 @@ def accumulate(node: AccumulateGrad, g: Any) -> None:
             g = np.array(g)
         leaf._grad = Tensor._wrap(g)
     else:
-        a = old._array()
+        a = old._a
+        if type(a) is not np.ndarray:
+            a = old._array()
         a += g
     if node.post_hooks:
         after_accumulation(node, leaf)

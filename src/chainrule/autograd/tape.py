@@ -80,7 +80,10 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """The nodes that the cotangents go to, each with the number of the output it belongs to."""
-        return tuple((None, 0) if e is None else e.as_edge() for e in self.edges)
+        edges = self.edges
+        if getattr(self.op, "weak", False) and any(isinstance(a, (int, float, complex)) for a in self.args):
+            edges = tuple(e for e in edges if e is not None)  # x ** 2: the exponent is no operand there
+        return tuple((None, 0) if e is None else e.as_edge() for e in edges)
 
     def as_edge(self) -> tuple[Node, int]:
         return self, 0

@@ -1,4 +1,4 @@
-"""Probability distributions: samples, log-densities, entropies and divergences that gradients flow through."""
+"""Probability distributions: samples, log-densities, entropies and divergences, with gradients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from .categorical import Categorical as Categorical
 from .distribution import Distribution as Distribution
 from .exponential import Exponential as Exponential
 from .independent import Independent as Independent
-from .kl import kl_divergence as kl_divergence, register_kl as register_kl
+from .kl import kl_divergence as kl_divergence
+from .kl import register_kl as register_kl
 from .laplace import Laplace as Laplace
 from .multivariate_normal import MultivariateNormal as MultivariateNormal
 from .normal import Normal as Normal

@@ -19,7 +19,7 @@ from .utils import logits_to_probs, probs_to_logits
 
 
 class Categorical(Distribution):
-    """The numbers 0 … K-1 with probabilities `probs` (…, K), or by unnormalised log-probabilities `logits` (…, K).
+    """The numbers 0 … K-1, by `probs` (…, K) or by unnormalised log-probabilities `logits` (…, K).
 
     Raises ValueError unless exactly one of the two is given, with at least one dimension.
 
@@ -35,7 +35,9 @@ class Categorical(Distribution):
     def __init__(
         self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None
     ) -> None:
-        if (given := logits if probs is None else probs) is None or (probs is not None and logits is not None):
+        if (given := logits if probs is None else probs) is None or (
+            probs is not None and logits is not None
+        ):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
         if given.dim() < 1:
             name = "logits" if probs is None else "probs"

@@ -17,14 +17,16 @@ __all__ = [
 
 
 class Constraint:
-    """A region of values: `check` says for each value, or each event of `event_dim` dimensions, if it is inside.
+    """A region of values: `check` says for each event, of `event_dim` dimensions, if it is inside.
 
     >>> import chainrule as cr
     >>> cr.distributions.constraints.positive.check(cr.tensor([1.0, -1.0]))
     tensor([ True, False])
     """
 
-    def __init__(self, text: str, check: Callable[[Tensor], Any], event_dim: int = 0, discrete: bool = False) -> None:
+    def __init__(
+        self, text: str, check: Callable[[Tensor], Any], event_dim: int = 0, discrete: bool = False
+    ) -> None:
         self._text = text
         self._check = check
         self.event_dim = event_dim
@@ -77,12 +79,14 @@ def independent(base: Constraint, dims: int) -> Constraint:
         inside = base.check(x)
         if inside.ndim < dims:
             raise ValueError(
-                f"Expected value.dim() >= {base.event_dim + dims} but got {x.ndim}: the last {dims} dimensions "
-                "are one event"
+                f"Expected value.dim() >= {base.event_dim + dims} but got {x.ndim}: the last {dims} "
+                "dimensions are one event"
             )
         return inside.reshape((*inside.shape[: inside.ndim - dims], -1)).all(-1)
 
-    return Constraint(f"IndependentConstraint({base!r}, {dims})", check, base.event_dim + dims, base.is_discrete)
+    return Constraint(
+        f"IndependentConstraint({base!r}, {dims})", check, base.event_dim + dims, base.is_discrete
+    )
 
 
 def _is_simplex(x: Tensor) -> Any:

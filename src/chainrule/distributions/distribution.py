@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from ..autograd.mode import no_grad
 from ..functional.dtypes import Size
@@ -22,7 +22,7 @@ class Distribution:
     support: Any = None
     has_rsample = False
     has_enumerate_support = False
-    _validate_args: ClassVar[bool] | bool = True
+    _validate_args = True
 
     def __init__(
         self, batch_shape: Any = (), event_shape: Any = (), validate_args: bool | None = None
@@ -47,8 +47,8 @@ class Distribution:
             if value is not None and not bool(constraint.check(value).all()):
                 raise ValueError(
                     f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
-                    f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n"
-                    f"{value}"
+                    f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid "
+                    f"values:\n{value}"
                 )
 
     def _broadcast(self, **parameters: Any) -> Any:
@@ -64,7 +64,9 @@ class Distribution:
         for name, constraint in self.arg_constraints.items():
             if name in self.__dict__:
                 value = self.__dict__[name]
-                new.__dict__[name] = value.expand((*batch_shape, *value.shape[value.ndim - constraint.event_dim :]))
+                new.__dict__[name] = value.expand(
+                    (*batch_shape, *value.shape[value.ndim - constraint.event_dim :])
+                )
         new._batch_shape = Size(batch_shape)
         return new
 
@@ -144,18 +146,22 @@ class Distribution:
         if not self._validate_args:
             return
         if not isinstance(value, Tensor):
-            raise ValueError(f"The value argument to log_prob must be a Tensor, but got {type(value).__name__}")
+            raise ValueError(
+                f"The value argument to log_prob must be a Tensor, but got {type(value).__name__}"
+            )
         shape, expected = value.shape, Size((*self._batch_shape, *self._event_shape))
         if shape[len(shape) - len(self._event_shape) :] != self._event_shape:
             raise ValueError(
                 f"The right-most size of value must match event_shape: {shape} vs {self._event_shape}."
             )
         if any(a != b and 1 not in (a, b) for a, b in zip(reversed(shape), reversed(expected))):
-            raise ValueError(f"Value is not broadcastable with batch_shape+event_shape: {shape} vs {expected}.")
+            raise ValueError(
+                f"Value is not broadcastable with batch_shape+event_shape: {shape} vs {expected}."
+            )
         if self.support is not None and not bool(self.support.check(value).all()):
             raise ValueError(
-                f"Expected value argument ({type(value).__name__} of shape {tuple(shape)}) to be within the support "
-                f"({self.support!r}) of the distribution {self!r}, but found invalid values:\n{value}"
+                f"Expected value argument ({type(value).__name__} of shape {tuple(shape)}) to be within the "
+                f"support ({self.support!r}) of the distribution {self!r}, but found invalid values:\n{value}"
             )
 
     def __repr__(self) -> str:

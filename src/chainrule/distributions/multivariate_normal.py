@@ -18,7 +18,7 @@ from .distribution import Distribution
 class MultivariateNormal(Distribution):
     """The normal distribution of vectors (n,), by a mean `loc` (…, n) and one of three matrices (…, n, n).
 
-    These are the covariance Σ, its inverse (`precision_matrix`) or its Cholesky factor L (`scale_tril`, Σ = L Lᵀ).
+    These are the covariance Σ = L Lᵀ, its inverse (`precision_matrix`) or its factor L (`scale_tril`).
     Raises ValueError unless exactly one of them is given.
 
     >>> import chainrule as cr
@@ -57,7 +57,9 @@ class MultivariateNormal(Distribution):
             )
         ((name, matrix),) = given.items()
         if matrix.dim() < 2:
-            raise ValueError(f"{name} must be at least two-dimensional, with optional leading batch dimensions")
+            raise ValueError(
+                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
+            )
         batch = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
         self.loc = loc.expand((*batch, -1))
         self.__dict__[name] = matrix.expand((*batch, -1, -1))

@@ -14,7 +14,7 @@ from .distribution import Distribution
 
 
 class Normal(Distribution):
-    """The normal distribution of mean `loc` and standard deviation `scale`: p(x) ∝ exp(-(x - loc)² / (2 scale²)).
+    """The normal distribution of mean `loc` and standard deviation `scale`: p ∝ exp(-½ ((x - loc) / scale)²).
 
     >>> import chainrule as cr
     >>> cr.distributions.Normal(0.0, 1.0).log_prob(cr.tensor(0.0))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from ..functional.fill import eye
 from ..functional.dtypes import Size
+from ..functional.fill import eye
 from ..nn.functional import one_hot
 from ..tensor import Tensor
 from . import constraints

@@ -18,7 +18,7 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     if not all(isinstance(v, (Tensor, int, float, complex)) for v in values):
         raise ValueError(
             "Input arguments must all be instances of Number, torch.Tensor or objects implementing "
-            f"__torch_function__., but got {', '.join(type(v).__name__ for v in values)}: use torch.tensor(values)"
+            f"__torch_function__., but got {', '.join(type(v).__name__ for v in values)}: use torch.tensor()"
         )
     dtype = next((v.dtype for v in values if isinstance(v, Tensor)), get_default_dtype())
     tensors = [v if isinstance(v, Tensor) else tensor(v, dtype=dtype) for v in values]

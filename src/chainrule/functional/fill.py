@@ -23,12 +23,17 @@ Array = np.ndarray[Any, Any]
 ndarray = np.ndarray
 
 
+_OPTIONS = {"out", "dtype", "layout", "device", "requires_grad", "pin_memory", "memory_format", "generator"}
+
+
 def sized(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
     """The sizes of a factory call: ints, one sequence, or size=…"""
     if not args:
         if "size" not in options:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         args = (options.pop("size"),)
+    if options and (unknown := options.keys() - _OPTIONS):
+        raise TypeError(f"{name}() got an unexpected keyword argument '{sorted(unknown)[0]}'")
     if len(args) == 1 and not isinstance(args[0], int):
         first = args[0]
         if not isinstance(first, (tuple, list)) and not hasattr(first, "__index__"):
@@ -253,17 +258,27 @@ def _value(x: Tensor, value: Any) -> Tensor:
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Every element set to `value`, a number or a 0-dim tensor."""
     a = self._a
-    free = self._node is None and self._base is None and type(a) is ndarray and a.flags.writeable
-    if free and a.dtype.kind == "f" and type(value) in (int, float) and 0 not in a.strides:
-        a.fill(value)
-        touch(self, spot())
-        return self
+    if self._node is None and self._base is None and type(a) is ndarray and a.base is None:
+        kind = type(value)
+        if kind is int or kind is float and a.dtype.kind == "f":
+            try:
+                a.fill(value)
+            except (ValueError, OverflowError):  # read-only memory, a value that does not fit
+                pass
+            else:
+                touch(self, spot())
+                return self
     require_writable(self)
     return assign(self, bind(fill_op, (old_value(self, False), _value(self, value))), spot())
 
 
 def zero_(self: Tensor) -> Tensor:
     """Every element set to 0."""
+    a = self._a
+    if self._node is None and self._base is None and type(a) is ndarray and a.base is None and a.flags.writeable:
+        a.fill(0)
+        touch(self, spot())
+        return self
     return fill_(self, 0)
 
 

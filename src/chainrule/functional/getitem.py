@@ -237,7 +237,8 @@ def _normal(k: Any) -> Any:
         if array.dtype.kind not in "biu":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         return _normal(Tensor._wrap(array))
-    raise IndexError(
+    refusal = TypeError if isinstance(k, str) else IndexError
+    raise refusal(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
         f"(got {type(k).__name__})"
     )

@@ -9,6 +9,7 @@ from ..inplace import inplace
 from ..ops import arithmetic, bitwise, compare
 from ..ops.record import Op
 from ..tensor import Tensor
+from ..types import scalar_type
 
 
 def _operator(symbol: str, op: Op, *, in_place: bool = True) -> None:
@@ -16,6 +17,18 @@ def _operator(symbol: str, op: Op, *, in_place: bool = True) -> None:
     setattr(Tensor, f"__r{symbol}__", reverse(op))
     if in_place:
         setattr(Tensor, f"__i{symbol}__", inplace(op))
+
+
+_bitwise_not = unary(bitwise.bitwise_not)
+
+
+def _invert(self: Tensor) -> Tensor:
+    if self._a.dtype.kind not in "iub":
+        raise TypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors, but got "
+            f"{scalar_type(self.dtype)}: compare first, as in ~(x > 0)"
+        )
+    return _bitwise_not(self)
 
 
 for _symbol, _op in {
@@ -33,7 +46,7 @@ for _symbol, _op in {
 for _name, _function in {
     "__rsub__": binary(arithmetic.rsub), "__neg__": unary(arithmetic.neg),
     "__pos__": lambda self: self.positive(),
-    "__invert__": unary(bitwise.bitwise_not), "__hash__": object.__hash__,  # setting __eq__ has dropped it
+    "__invert__": _invert, "__hash__": object.__hash__,  # setting __eq__ has dropped it
 }.items():  # fmt: skip
     setattr(Tensor, _name, _function)
 # for + and * the order of operands is free, and `2 * x` takes the short path; __div__ is an older spelling

@@ -34,6 +34,8 @@ def numpy_names(function: F) -> F:
 
 def dims_of(dim: Any, ndim: int) -> tuple[int, ...]:
     """`dim` as a tuple of non-negative dimensions; a 0-dim tensor has none."""
+    if dim is None and ndim < len(ops.EVERY_DIM):
+        return ops.EVERY_DIM[ndim]
     return wrap_dims(tuple(dim) if isinstance(dim, (list, tuple)) else dim, ndim)
 
 
@@ -62,13 +64,10 @@ def sum(
     elif out is not None and out.dtype.category >= FLOAT > input.dtype.category:
         input = cast(input, out.dtype)
     n = input._a.ndim
-    result = _sum(input, _ALL[n] if dim is None and n < 8 else dims_of(dim, n), bool(keepdim))
+    result = _sum(input, ops.EVERY_DIM[n] if dim is None and n < 8 else dims_of(dim, n), bool(keepdim))
     if dtype is not None and result.dtype is not dtype:
         result = cast(result, as_dtype(dtype))
     return result if out is None else write(out, result)
-
-
-_ALL = [tuple(range(n)) for n in range(8)]
 
 
 @numpy_names
@@ -91,7 +90,7 @@ def mean(
     if dtype is not None or FROM_NUMPY[input._a.dtype].category <= INT:
         input = _as_floating(input, dtype)
     n = input._a.ndim
-    result = _mean(input, _ALL[n] if dim is None and n < 8 else dims_of(dim, n), bool(keepdim))
+    result = _mean(input, ops.EVERY_DIM[n] if dim is None and n < 8 else dims_of(dim, n), bool(keepdim))
     return result if out is None else write(out, result)
 
 

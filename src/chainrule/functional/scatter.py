@@ -55,7 +55,7 @@ def _gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
 def _require_index(name: str, index: Any) -> None:
     tensor_argument(name, index, 3, "index")
     if index._a.size and index._a.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
 
 
 def take_along_dim(

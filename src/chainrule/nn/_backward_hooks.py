@@ -10,7 +10,7 @@ from ..autograd.tape import mode
 from ..tensor import Tensor
 
 Hook = Callable[..., Any]
-_DOCS = "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook"
+_DOCS = "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook"  # noqa: E501
 
 
 def _identity() -> Any:

@@ -107,7 +107,7 @@ def _recorded(
 def _walked(
     mode: str, input: Tensor, counts: tuple[int, ...], state: State, weights: Weights, reverse: bool
 ) -> tuple[Tensor, State]:
-    """The same step by step: for projected states and for dtypes in which NumPy is slow or its rules differ."""
+    """The same step by step: for projected states, half precision and complex numbers."""
     w_ih, w_hh, b_ih, b_hh, w_hr = weights
     steps = F.linear(input, w_ih, b_ih).split(counts)
     outputs, state = walk(CELLS[mode][0], steps, state, (w_hh, b_hh, w_hr), reverse)

@@ -192,7 +192,12 @@ def _bias(g: Any) -> Any:
 _ATTRIBUTES = ((2, 1), ((1, 1), (0, 1)), (1, 2), 2)
 
 conv: Op = structured(
-    "conv", _conv, nargs=3, shape=_conv_shape, tex=r"{0} \star {1} + {2}", prec=MUL,
+    "conv",
+    _conv,
+    nargs=3,
+    shape=_conv_shape,
+    tex=r"{0} \star {1} + {2}",
+    prec=MUL,
     grad_name="ConvolutionBackward0",
     vjp=(
         lambda g, y, x, w, b, stride, pads, dilation, groups: conv_input(
@@ -207,39 +212,56 @@ conv: Op = structured(
         (rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(6, 2, 3, 2)), rng.normal(size=6), *_ATTRIBUTES),
         (rng.normal(size=(2, 3, 7)), rng.normal(size=(2, 3, 1)), None, (1,), ((0, 0),), (1,), 1),
     ],
-)  # fmt: skip
+)
 
 conv_input: Op = structured(
-    "conv_input", _conv_input, nargs=3, prec=MUL, tex=r"{0} \star^T {1} + {2}",
+    "conv_input",
+    _conv_input,
+    nargs=3,
+    prec=MUL,
+    tex=r"{0} \star^T {1} + {2}",
     grad_name="ConvolutionBackward0",
     shape=lambda g, w, b, size, stride, pads, dilation, groups: (g.shape[0], w.shape[1] * groups, *size),
     vjp=(
-        lambda u, y, g, w, b, size, stride, pads, dilation,
-        groups: conv(u, w, None, stride, pads, dilation, groups),
+        lambda u, y, g, w, b, size, stride, pads, dilation, groups: conv(
+            u, w, None, stride, pads, dilation, groups
+        ),
         lambda u, y, g, w, b, size, stride, pads, dilation, groups: conv_weight(
             u, g, w.shape[2:], stride, pads, dilation, groups
         ),
         lambda u, y, g, w, b, size, stride, pads, dilation, groups: _bias(u),
     ),
     samples=lambda rng: [
-        (rng.normal(size=(2, 6, 3, 5)), rng.normal(size=(6, 2, 3, 2)), rng.normal(size=4),
-         (5, 6), *_ATTRIBUTES),
+        (
+            rng.normal(size=(2, 6, 3, 5)),
+            rng.normal(size=(6, 2, 3, 2)),
+            rng.normal(size=4),
+            (5, 6),
+            *_ATTRIBUTES,
+        ),
     ],
-)  # fmt: skip
+)
 
 conv_weight: Op = structured(
-    "conv_weight", _conv_weight, nargs=2, prec=MUL, tex=r"{0} \star {1}", grad_name="ConvolutionBackward0",
+    "conv_weight",
+    _conv_weight,
+    nargs=2,
+    prec=MUL,
+    tex=r"{0} \star {1}",
+    grad_name="ConvolutionBackward0",
     shape=lambda x, g, kernel, stride, pads, dilation, groups: (g.shape[1], x.shape[1] // groups, *kernel),
     vjp=(
         lambda u, y, x, g, kernel, stride, pads, dilation, groups: conv_input(
             g, u, None, x.shape[2:], stride, pads, dilation, groups
         ),
-        lambda u, y, x, g, kernel, stride, pads, dilation,
-        groups: conv(x, u, None, stride, pads, dilation, groups),
+        lambda u, y, x, g, kernel, stride, pads, dilation, groups: conv(
+            x, u, None, stride, pads, dilation, groups
+        ),
     ),
-    samples=lambda rng: [(rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(2, 6, 3, 5)), (3, 2),
-         *_ATTRIBUTES)],
-)  # fmt: skip
+    samples=lambda rng: [
+        (rng.normal(size=(2, 4, 5, 6)), rng.normal(size=(2, 6, 3, 5)), (3, 2), *_ATTRIBUTES)
+    ],
+)
 
 # ----- sliding blocks as columns, and back
 
@@ -259,21 +281,29 @@ def _fold(a: Any, size: Ints, kernel: Ints, stride: Ints, pads: Pads, dilation: 
 
 
 unfold: Op = structured(
-    "im2col", _unfold, tex=r"\operatorname{{unfold}}({0})", grad_name="Im2ColBackward0",
+    "im2col",
+    _unfold,
+    tex=r"\operatorname{{unfold}}({0})",
+    grad_name="Im2ColBackward0",
     vjp=(
         lambda g, y, a, kernel, stride, pads, dilation: fold(g, a.shape[2:], kernel, stride, pads, dilation),
     ),
     shape=lambda a, kernel, stride, pads, dilation: (
-        a.shape[0], a.shape[1] * prod(kernel), prod(_out(a, kernel, stride, pads, dilation)),
+        a.shape[0],
+        a.shape[1] * prod(kernel),
+        prod(_out(a, kernel, stride, pads, dilation)),
     ),
     samples=lambda rng: [(rng.normal(size=(2, 2, 5, 4)), (2, 3), (2, 1), ((1, 1), (0, 0)), (1, 1))],
-)  # fmt: skip
+)
 
 fold: Op = structured(
-    "col2im", _fold, tex=r"\operatorname{{fold}}({0})", grad_name="Col2ImBackward0",
+    "col2im",
+    _fold,
+    tex=r"\operatorname{{fold}}({0})",
+    grad_name="Col2ImBackward0",
     vjp=(lambda g, y, a, size, kernel, stride, pads, dilation: unfold(g, kernel, stride, pads, dilation),),
     shape=lambda a, size, kernel, stride, pads, dilation: (a.shape[0], a.shape[1] // prod(kernel), *size),
     samples=lambda rng: [(rng.normal(size=(2, 12, 6)), (5, 4), (2, 3), (2, 1), ((1, 1), (0, 0)), (1, 1))],
-)  # fmt: skip
+)
 
 __all__ = ["conv", "conv_input", "conv_weight", "fold", "unfold"]

@@ -35,6 +35,7 @@ log1p = elementwise(
     domain=(-0.5, 3.0),
     floats=True,
     singular="a = -1: -inf, derivative inf",
+    grad_name="Log1PBackward0",
 )
 
 # ----- the logistic function

@@ -85,9 +85,7 @@ def _qr_shape(a: Spec, mode: str) -> list[Shape]:
 
 
 def _qr_rule(g: Any, y: Any, a: Any, mode: str) -> Any:
-    """M = R Ḡᴿᴴ - Ḡꟴᴴ Q; Ā = (Ḡꟴ + Q copyltu(M)) R⁻ᴴ, for m >= n; wide matrices through their left square
-    part.
-    """
+    """M = R Ḡᴿᴴ - Ḡꟴᴴ Q; Ā = (Ḡꟴ + Q copyltu(M)) R⁻ᴴ, for m >= n; wide ones by their left square."""
     gq, gr = g
     q, r = y
     n, k = a.shape[-1], q.shape[-1]

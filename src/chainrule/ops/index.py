@@ -106,9 +106,7 @@ def require_in_range(ix: Any, size: int) -> None:
 
 
 def _index_shape(a: Spec, ix: Spec, key: Key) -> Shape:
-    """The shape by NumPy's rule, found on a stand-in without memory; a mask's is known only with its
-    values.
-    """
+    """The shape by NumPy's rule, on a stand-in without memory; a mask's is known only with its values."""
     shape = ix.shape if key.count(INDEX) == 1 else ix.shape[1:]
     at = np.broadcast_to(np.zeros((), np.int64), shape)
     stand_in = np.broadcast_to(np.zeros(()), tuple(max(n, 1) for n in a.shape))

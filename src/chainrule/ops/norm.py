@@ -77,7 +77,7 @@ def _batch_pull(
 
 
 def _centred(g: Any, r: Any, u: Any, hat: Any, level: Any, along: Any, n: int) -> Any:
-    """The cotangent of x from u's, the sums of u and u·x̂, and the cotangents of the mean and the variance."""
+    """The cotangent of x from u's, the sums of u and u·x̂, and the mean's and the variance's cotangents."""
     return (u - ((level - g[1] / r) / n + hat * ((along - 2 * g[2] / (r * r)) / n))) * r
 
 
@@ -87,21 +87,31 @@ def _shapes(x: Spec, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> li
 
 
 layer_norm: Op = structured(
-    "layer_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_layer_pull,
+    "layer_norm",
+    _normalize,
+    nargs=3,
+    outputs=3,
+    shape=_shapes,
+    vjp=_layer_pull,
     grad_name="NativeLayerNormBackward0",
     tex=r"\frac{{{0} - \mu}}{{\sqrt{{\sigma^2 + \varepsilon}}}} \odot {1} + {2}",
     samples=lambda rng: [
         (rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), (1, 2), -1, 1e-5),
         (rng.normal(size=(2, 5)), None, None, (1,), -1, 1e-5),
     ],
-)  # fmt: skip
+)
 
 batch_norm: Op = structured(
-    "batch_norm", _normalize, nargs=3, outputs=3, shape=_shapes, vjp=_batch_pull,
+    "batch_norm",
+    _normalize,
+    nargs=3,
+    outputs=3,
+    shape=_shapes,
+    vjp=_batch_pull,
     grad_name="NativeBatchNormBackward0",
     tex=r"\frac{{{0} - \mu}}{{\sqrt{{\sigma^2 + \varepsilon}}}} \odot {1} + {2}",
     samples=lambda rng: [
         (rng.normal(size=(4, 3, 2)), rng.normal(size=3), rng.normal(size=3), (0, 2), 1, 1e-5),
         (rng.normal(size=(4, 3)), rng.normal(size=3), None, (0,), 1, 1e-5),
     ],
-)  # fmt: skip
+)

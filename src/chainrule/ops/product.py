@@ -204,9 +204,7 @@ def _einsum_shape(xs: Any, inputs: tuple[str, ...], output: str) -> Shape:
 
 
 def _einsum_rule(g: Any, y: Any, xs: Any, inputs: tuple[str, ...], output: str, *, needs: Any) -> Any:
-    """Each cotangent is an einsum of g with the other operands; letters that only this operand has are
-    spread out.
-    """
+    """Each cotangent is an einsum of g with the other operands; its own letters are spread out."""
     found: list[Any] = []
     for k, x in enumerate(xs):
         if not needs[k]:
@@ -223,9 +221,7 @@ def _einsum_rule(g: Any, y: Any, xs: Any, inputs: tuple[str, ...], output: str, 
 
 
 def _place_diagonal(a: Any, have: str, want: str, shape: Shape) -> Any:
-    """Spread `a` (dimensions `have`) over `want`: missing letters repeat it, repeated letters get it on
-    their diagonal.
-    """
+    """Spread `a` (dimensions `have`) over `want`: missing letters repeat it, repeated ones are diagonals."""
     unique = "".join(dict.fromkeys(want))
     sizes = dict(zip(want, shape))
     full = a.reshape([a.shape[have.index(c)] if c in have else 1 for c in unique])

@@ -1,13 +1,14 @@
 """Recurrent layers: one direction of one layer over whole sequences, as one operation.
 
-NOTE [Steps] The rows of all steps lie below each other, as in a packed sequence: `counts` says how many sequences
-take part in each step, never more than in the step before. The state has one row per sequence; a step reads and
-writes its first rows, so that those of shorter sequences stay as they are, or wait for their turn in reverse.
+NOTE [Steps] The rows of all steps lie below each other, as in a packed sequence: `counts` says how many
+sequences take part in each step, never more than in the step before. The state has one row per sequence; a
+step reads and writes its first rows, so that those of shorter sequences stay as they are, or wait for their
+turn in reverse.
 
-NOTE [Rules] Pre-activations depend on each other through the state alone. So a rule first finds, for all steps at
-once, the numbers by which a step multiplies the cotangents of its state, and then walks back with few operations.
-It is written in the traced language: on tensors the same walk is recorded, which is the second order. Of the results
-it reads only those that layers keep to themselves: the others are the user's to change.
+NOTE [Rules] Steps depend on each other through the state alone. So a rule first finds, for all steps at once,
+the factors by which a step multiplies the cotangents of its state, and then walks back with few operations.
+It is written in the traced language: on tensors the same walk is recorded, which is the second order. Of the
+results it reads only those that layers keep to themselves: the others are the user's to change.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def _rnn_pull(
     g: Any, y: Any, x: Any, w: Any, h0: Any, counts: Counts, reverse: bool, relu: bool, *, needs: Any
 ) -> list[Any]:
     h = y[2]
-    slope = (h > 0) * 1.0 if relu else 1 - h * h
+    slope = h > 0 if relu else 1 - h * h
     dh, collected = g[1], []
     for n, emitted, factor in _backwards(counts, reverse, g[0] + g[2], slope):
         d = (_top(dh, n) + emitted) * factor

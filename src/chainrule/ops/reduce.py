@@ -43,11 +43,16 @@ def count(shape: Shape, dim: Dims) -> int:
     return n
 
 
+EVERY_DIM = [
+    tuple(range(n)) for n in range(8)
+]  # what a reduction is given when the caller names no dimension
+
+
 def numbered(name: str) -> Any:
-    """What PyTorch calls the backward node: 0 for the reduction of everything, 1 along dimensions."""
+    """What PyTorch calls the backward node: 0 for the reduction of everything, 1 along named dimensions."""
 
     def grad_name(args: Any) -> str:
-        everything = len(args) < 3 or (len(args[1]) == len(args[0].shape) and not args[2])
+        everything = len(args) < 3 or (args[1] is EVERY_DIM[len(args[0].shape) % 8] and not args[2])
         return f"{name}Backward{0 if everything else 1}"
 
     return grad_name

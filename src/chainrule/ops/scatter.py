@@ -14,9 +14,7 @@ from .select import where
 
 
 def _grid(index: Any, shape: Shape, dim: int) -> tuple[Any, ...]:
-    """The positions that `index` names along `dim`, as a NumPy key; negative ones are refused as PyTorch
-    does.
-    """
+    """The positions that `index` names along `dim`, as a NumPy key; refuses negative ones, as PyTorch."""
     if index.size and (index.min() < 0 or index.max() >= shape[dim]):
         wrong = index.min() if index.min() < 0 else index.max()
         raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {shape[dim]}")

@@ -170,9 +170,7 @@ def _svd_shape(a: Spec, full: bool) -> list[Shape]:
 
 
 def _svd_rule(g: Any, y: Any, a: Any, full: bool) -> Any:
-    """Ā = U [(skew(UᴴŪ)/E) S + S (skew(VᴴV̄)/E) + diag(S̄)] Vᴴ, and the parts outside the spaces; Eᵢⱼ = sⱼ²
-    - sᵢ².
-    """
+    """Ā = U [(skew(UᴴŪ)/E) S + S (skew(VᴴV̄)/E) + diag(S̄)] Vᴴ, and the rest outside; Eᵢⱼ = sⱼ² - sᵢ²."""
     u, s, vh = y
     gu, gs, gvh = g
     m, n = a.shape[-2:]

@@ -74,8 +74,8 @@ def _check_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, is_ca
         if mask._a.dtype != bool and mask._a.dtype != q._a.dtype and mask._a.dtype.itemsize != 4:
             raise RuntimeError(
                 "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-                f"attn_mask.dtype: {scalar_type(mask.dtype).lower()} and  query.dtype: {scalar_type(q.dtype).lower()} "
-                "instead."
+                f"attn_mask.dtype: {scalar_type(mask.dtype).lower()} and  query.dtype: "
+                f"{scalar_type(q.dtype).lower()} instead."
             )
 
 
@@ -112,21 +112,19 @@ def _bias(mask: Tensor, dtype: Any) -> tuple[Tensor, Tensor | None]:
 
 def multi_head_attention_forward(
     query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int,
-    in_proj_weight: Tensor | None,
-    in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None, add_zero_attn: bool,
-    dropout_p: float,
-    out_proj_weight: Tensor, out_proj_bias: Tensor | None, training: bool = True,
-    key_padding_mask: Tensor | None = None, need_weights: bool = True, attn_mask: Tensor | None = None,
-    use_separate_proj_weight: bool = False, q_proj_weight: Tensor | None = None,
-    k_proj_weight: Tensor | None = None,
+    in_proj_weight: Tensor | None, in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None,
+    add_zero_attn: bool, dropout_p: float, out_proj_weight: Tensor, out_proj_bias: Tensor | None,
+    training: bool = True, key_padding_mask: Tensor | None = None, need_weights: bool = True,
+    attn_mask: Tensor | None = None, use_separate_proj_weight: bool = False,
+    q_proj_weight: Tensor | None = None, k_proj_weight: Tensor | None = None,
     v_proj_weight: Tensor | None = None, static_k: Tensor | None = None, static_v: Tensor | None = None,
     average_attn_weights: bool = True, is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """Attention of `num_heads` heads; query (L, N, E) or (L, E), key and value (S, N, E) or (S, E).
 
-    Returns the output (L, N, E) and, with need_weights, the weights: their mean over the heads (N, L, S)
-    or all of them (N, heads, L, S). In bool masks True means: ignored.
-    Raises AssertionError for sizes that do not fit, as PyTorch.
+    Returns the output (L, N, E) and, with need_weights, the weights: their mean over the heads (N, L, S) or
+    all of them (N, heads, L, S). In bool masks True means: ignored. Raises AssertionError for sizes that do
+    not fit, as PyTorch.
     """
     batched = _check_ranks(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
@@ -153,19 +151,12 @@ def multi_head_attention_forward(
     elif bias_k is not None or bias_v is not None:
         raise AssertionError("bias_k and bias_v must be given together")
     heads = batch * num_heads
-    q = _split(q, heads, width // num_heads)
-    k = (
-        _split(k, heads, width // num_heads)
-        if static_k is None
-        else _static(static_k, heads, width // num_heads, "k")
-    )
-    v = (
-        _split(v, heads, width // num_heads)
-        if static_v is None
-        else _static(static_v, heads, width // num_heads, "v")
-    )
+    size = width // num_heads
+    q = _split(q, heads, size)
+    k = _split(k, heads, size) if static_k is None else _static(static_k, heads, size, "k")
+    v = _split(v, heads, size) if static_v is None else _static(static_v, heads, size, "v")
     if add_zero_attn:
-        zeros = Tensor._wrap(np.zeros((heads, 1, width // num_heads), k._a.dtype))
+        zeros = Tensor._wrap(np.zeros((heads, 1, size), k._a.dtype))
         k, v = cat([k, zeros], 1), cat([v, zeros], 1)
         mask, padding = _one_more(mask), _one_more(padding)
     mask = _merged(mask, padding, batch, num_heads, k._a.shape[1])

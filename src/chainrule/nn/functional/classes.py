@@ -10,7 +10,7 @@ import numpy as np
 from ...dispatch import bind, cast
 from ...functional.api import tensor_argument
 from ...functional.softmax import along
-from ...ops import loss as ops
+from ...ops import classes as ops
 from ...ops import nn
 from ...tensor import Tensor
 from ...types import DType, scalar_type
@@ -128,11 +128,13 @@ def _check_indices(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
     tensor_argument(name, x)
     tensor_argument(name, target, 2, "target")
     if x._a.dtype.kind not in "fV":
-        raise RuntimeError(f"\"{name}_out_frame\" not implemented for '{scalar_type(x.dtype)}'")
+        raise NotImplementedError(
+            f"\"{name}_out_frame\" not implemented for '{scalar_type(x.dtype)}': use input.float()"
+        )
     if target._a.dtype.kind not in "iu" or target._a.dtype.itemsize not in (1, 8):
         raise RuntimeError(
-            f"expected scalar type Long but found {scalar_type(target.dtype)}: class indices are integers, use "
-            "target.long()"
+            f"expected target dtype to be Long or Byte, but got {scalar_type(target.dtype)}: class indices are "
+            "integers, use target.long()"
         )
     if weight is not None:
         classes = x._a.shape[1] if x._a.ndim > 1 else x._a.shape[0]
@@ -182,9 +184,9 @@ def cross_entropy(
 ) -> Tensor:  # fmt: skip
     """-ln softmax(input) at the target class, averaged, for logits (N, C, *).
 
-    The target holds class indices (N, *) or probabilities (N, C, *). Weights count
-    in the mean, targets equal to ignore_index do not; label_smoothing mixes in the uniform distribution.
-    Raises IndexError for a target outside [0, C), ValueError for batch sizes that differ.
+    The target holds class indices (N, *) or probabilities (N, C, *). Weights count in the mean, targets equal
+    to ignore_index do not; label_smoothing mixes in the uniform distribution. Raises IndexError for a target
+    outside [0, C), ValueError for batch sizes that differ.
 
     >>> import chainrule as cr
     >>> cr.nn.functional.cross_entropy(cr.tensor([[0.0, 0.0]]), cr.tensor([1]))
@@ -241,7 +243,8 @@ def _probabilities(
 ) -> Tensor:
     if target._a.dtype.kind not in "fV":
         raise RuntimeError(
-            f"Expected floating point type for target with class probabilities, got {scalar_type(target.dtype)}"
+            "Expected floating point type for target with class probabilities, got "
+            f"{scalar_type(target.dtype)}"
         )
     dim = 0 if x._a.ndim == 1 else 1
     if weight is not None and weight._a.shape != (x._a.shape[dim],):

@@ -47,11 +47,12 @@ def _check(name: str, x: Tensor, w: Tensor, b: Tensor | None, d: int, groups: in
         raise RuntimeError(
             f"expected a {d + 2}-dimensional weight for {name}, but got weight of size: {kernel}"
         )
-    if x._a.dtype != w._a.dtype or (b is not None and b._a.dtype != x._a.dtype):
-        other, what = (w, "weight") if x._a.dtype != w._a.dtype else (b, "bias")
-        raise RuntimeError(
-            f"Input type ({scalar_type(x.dtype)}) and {what} type ({scalar_type(other.dtype)}) should be the same"  # type: ignore[arg-type]
-        )
+    for what, other in (("weight", w), ("bias", b)):
+        if other is not None and other._a.dtype != x._a.dtype:
+            raise RuntimeError(
+                f"Input type ({scalar_type(x.dtype)}) and {what} type ({scalar_type(other.dtype)}) should be "
+                "the same"
+            )
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
     if kernel[0] < groups or kernel[0] % groups:

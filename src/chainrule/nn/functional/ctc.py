@@ -19,9 +19,9 @@ def ctc_loss(
 ) -> Tensor:  # fmt: skip
     """-ln of the probability that log_probs (T, N, C) or (T, C) spell the targets.
 
-    The targets are (N, S), or all of them in one row. The mean divides each loss by its target's
-    length first. zero_infinity makes impossible targets count as zero.
-    Raises RuntimeError for lengths that do not fit.
+    The targets are (N, S), or all of them in one row. The mean divides each loss by its target's length
+    first. zero_infinity makes impossible targets count as zero. Raises RuntimeError for lengths that do not
+    fit.
     """
     tensor_argument("ctc_loss", log_probs)
     if reduction not in ("none", "mean", "sum"):

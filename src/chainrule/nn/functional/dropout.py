@@ -25,6 +25,15 @@ def _mask(shape: Any, p: float, dtype: Any) -> Tensor:
     return Tensor._wrap(random.dropout_mask(random.default_generator, shape, p, dtype))
 
 
+def _mask_like(a: Any, p: float) -> Tensor:
+    """The mask of an array, drawn in the order in which its elements lie in memory, as PyTorch does."""
+    if a.flags.c_contiguous:
+        return _mask(a.shape, p, a.dtype)
+    order = np.argsort([-stride for stride in a.strides], kind="stable")
+    drawn = _mask(tuple(a.shape[i] for i in order), p, a.dtype)
+    return Tensor._wrap(drawn._a.transpose(np.argsort(order)))
+
+
 def _feature_shape(x: Tensor) -> tuple[int, ...]:
     """One value per sample and channel."""
     shape = x._a.shape
@@ -45,8 +54,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     tensor_argument("dropout", input)
     _probability(p)
     if not training or p == 0 or not input._a.size:
-        return input if inplace or not training else input * 1
-    mask = _mask(input._a.shape, p, input._a.dtype)
+        return input
+    mask = _mask_like(input._a, p)
     return input.mul_(mask) if inplace else input * mask
 
 

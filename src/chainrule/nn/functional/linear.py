@@ -8,6 +8,7 @@ from ...dispatch import bind
 from ...functional.api import tensor_argument
 from ...ops import nn as ops
 from ...tensor import Tensor
+from ...types import scalar_type
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -41,7 +42,7 @@ def _check_dtypes(x: Tensor, w: Tensor, b: Tensor | None) -> None:
         if t is not None and t._a.dtype != x._a.dtype:
             raise RuntimeError(
                 f"{'mat1 and mat2' if name == 'mat2' else 'input and bias'} must have the same dtype, but "
-                f"got {x.dtype.name} and {t.dtype.name}: convert one of them with .to(dtype)"
+                f"got {scalar_type(x.dtype)} and {scalar_type(t.dtype)}: convert one of them with .to(dtype)"
             )
 
 

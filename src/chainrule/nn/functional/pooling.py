@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from ...dispatch import bind
@@ -50,7 +51,8 @@ def _windows(name: str, kernel: Any, stride: Any, padding: Any, dilation: Any, d
 
 def _sizes(name: str, x: Tensor, d: int, windows: Any, ceil_mode: bool) -> tuple[int, ...]:
     size = x._a.shape[-d:]
-    out = ops.pooled_size(size, *windows, ceil_mode)
+    kernel, stride, padding, dilation = windows
+    out = ops.pooled_size(size, kernel, stride, padding, dilation, ceil_mode)
     if any(n < 1 for n in out):
         channels = x._a.shape[-d - 1]
         raise RuntimeError(
@@ -192,7 +194,7 @@ def _max_unpool(d: int) -> Callable[..., Tensor]:
                 f"Expected shape of indices to be same as that of the input tensor ({list(input._a.shape)}) "
                 f"but got indices tensor with shape: {list(indices._a.shape)}"
             )
-        places = ops._count(size)
+        places = prod(size)
         if indices._a.size and (indices._a.min() < 0 or indices._a.max() >= places):
             wrong = indices._a[(indices._a < 0) | (indices._a >= places)][0]
             raise RuntimeError(
@@ -246,7 +248,7 @@ def _lp_pool(d: int) -> Callable[..., Tensor]:
     ) -> Tensor:
         kernel = tuple_of(kernel_size, d, "kernel_size")
         mean = average(input**norm_type, kernel, stride, 0, ceil_mode)
-        total = mean.sign() * mean.abs().relu() * ops._count(kernel)
+        total = mean.sign() * mean.abs().relu() * prod(kernel)
         return total ** (1.0 / norm_type)
 
     function.__name__ = function.__qualname__ = f"lp_pool{d}d"

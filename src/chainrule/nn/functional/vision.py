@@ -151,6 +151,16 @@ def _deprecated(name: str) -> None:
     )
 
 
+def _check_pixels(name: str, x: Tensor, argument: str, factor: int) -> None:
+    tensor_argument(name, x)
+    if x._a.ndim < 3:
+        raise RuntimeError(
+            f"{name} expects input to have at least 3 dimensions, but got input with {x._a.ndim} dimension(s)"
+        )
+    if factor <= 0:
+        raise RuntimeError(f"{name} expects a positive {argument}, but got {factor}")
+
+
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """(*, C·r², H, W) to (*, C, H·r, W·r): channels become pixels.
 
@@ -158,15 +168,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     >>> cr.nn.functional.pixel_shuffle(cr.ones(1, 4, 2, 2), 2).shape
     torch.Size([1, 1, 4, 4])
     """
-    tensor_argument("pixel_shuffle", input)
+    _check_pixels("pixel_shuffle", input, "upscale_factor", upscale_factor)
     r, shape = upscale_factor, input._a.shape
-    if len(shape) < 3:
-        raise RuntimeError(
-            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} "
-            "dimension(s)"
-        )
-    if r <= 0:
-        raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
     *lead, c, h, w = shape
     if c % (r * r):
         raise RuntimeError(
@@ -185,15 +188,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     >>> cr.nn.functional.pixel_unshuffle(cr.ones(1, 1, 4, 4), 2).shape
     torch.Size([1, 4, 2, 2])
     """
-    tensor_argument("pixel_unshuffle", input)
+    _check_pixels("pixel_unshuffle", input, "downscale_factor", downscale_factor)
     r, shape = downscale_factor, input._a.shape
-    if len(shape) < 3:
-        raise RuntimeError(
-            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} "
-            "dimension(s)"
-        )
-    if r <= 0:
-        raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
     *lead, c, h, w = shape
     for name, size, place in (("height", h, -2), ("width", w, -1)):
         if size % r:

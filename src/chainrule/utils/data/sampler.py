@@ -213,7 +213,7 @@ class BatchSampler(Sampler[list[int]]):
 
 
 def index_arrays(sampler: Any) -> Iterator[slice | np.ndarray[Any, Any]] | None:
-    """A plain BatchSampler's batches as slices or index arrays; None if its parts are of the user's making."""
+    """A plain BatchSampler's batches as slices or index arrays; None if it has parts of the user's."""
     if type(sampler) is not BatchSampler:
         return None
     source = sampler.sampler
