@@ -249,6 +249,21 @@ if TYPE_CHECKING:
     from . import utils as utils
     from ._repr import set_printoptions as set_printoptions
     from .amp import autocast as autocast
+    from .determinism import (
+        are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+    )
+    from .determinism import (
+        get_float32_matmul_precision as get_float32_matmul_precision,
+    )
+    from .determinism import (
+        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+    )
+    from .determinism import (
+        set_float32_matmul_precision as set_float32_matmul_precision,
+    )
+    from .determinism import (
+        use_deterministic_algorithms as use_deterministic_algorithms,
+    )
     from .serialization import load as load
     from .serialization import save as save
 else:
@@ -262,8 +277,14 @@ else:
         "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu_", "rms_norm", "rrelu",
         "selu", "selu_", "threshold", "threshold_", "triplet_margin_loss",
     )  # fmt: skip
+    _SETTINGS = (
+        "are_deterministic_algorithms_enabled", "get_float32_matmul_precision",
+        "is_deterministic_algorithms_warn_only_enabled", "set_float32_matmul_precision",
+        "use_deterministic_algorithms",
+    )  # fmt: skip
     _ELSEWHERE = {
         "autocast": ".amp",
+        **dict.fromkeys(_SETTINGS, ".determinism"),
         "save": ".serialization",
         "load": ".serialization",
         "set_printoptions": "._repr",

@@ -157,8 +157,14 @@ def _several(op: Op, out: Any, node: Node | None) -> list[Tensor]:
     for i, array in enumerate(out):
         result = new_tensor(Tensor)
         result._a = array
-        floating = FROM_NUMPY[array.dtype].category >= FLOAT
-        result._node = Output(node, i, array.shape) if node is not None and floating else None
+        result._node = None
+        if node is not None:
+            read = i in op.reads_outputs
+            if FROM_NUMPY[array.dtype].category >= FLOAT:
+                result._node = place = Output(node, i, array.shape)
+                place.y = array if read else None
+            elif read:
+                result._read_by = weakref.ref(node)
         results.append(result)
     return results
 

@@ -38,6 +38,9 @@ def touch(x: Tensor, spot: Any) -> None:
         node = t._node
         if node is not None and node.y is not None:
             _spoil(node, spot)
+    reader = None if root._read_by is None else root._read_by()
+    if reader is not None:
+        _spoil(reader, spot)
 
 
 def _spoil(node: Node, spot: Any) -> None:

@@ -53,6 +53,7 @@ class Tensor(_Base):
     _views: list[Any] | None = None
     _stamp: int = 0
     _touched: Any = None
+    _read_by: Any = None  # weak reference to the node whose rule reads this output, of an integer output
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """The legacy constructor; results of operations are made without it (`new_tensor`)."""

@@ -313,3 +313,25 @@ def test_the_version_grows_and_is_shared_by_aliases():
     before = x._version
     x.data.add_(1)
     assert x._version == before
+
+
+@pytest.mark.parametrize(
+    ("make", "change", "refused"),
+    [
+        (lambda x: cr.linalg.eigh(x @ x.mT), lambda y: y[1].mul_(2), True),
+        (lambda x: x.max(1), lambda y: y.indices.zero_(), True),
+        (lambda x: x.max(1), lambda y: y.values.mul_(2), False),
+        (lambda x: x.sort(1), lambda y: y[1].add_(1), True),
+        (lambda x: x.topk(2), lambda y: y.values.add_(1), False),
+    ],
+)
+def test_changing_one_of_several_results_is_refused_exactly_if_the_rule_reads_it(make, change, refused):
+    x = cr.tensor([[1.0, 5.0, 2.0], [4.0, 0.0, 3.0], [2.0, 1.0, 7.0]], requires_grad=True)
+    y = make(x)
+    change(y)
+    if refused:
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            y[0].sum().backward()
+    else:
+        y[0].sum().backward()
+        assert x.grad is not None

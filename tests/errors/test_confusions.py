@@ -22,7 +22,9 @@ def run(source: str) -> str:
 
 
 def test_grad_of_a_non_leaf() -> None:
-    assert run("x = torch.tensor([1.0], requires_grad=True)\ny = x * 2\ny.sum().backward()\nprint(y.grad)\n") == (
+    assert run(
+        "x = torch.tensor([1.0], requires_grad=True)\ny = x * 2\ny.sum().backward()\nprint(y.grad)\n"
+    ) == (
         "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
         "populated during autograd.backward().\n"
         "  came:     the result of MulBackward0, made at user.py:2: y = x * 2\n"
@@ -32,7 +34,9 @@ def test_grad_of_a_non_leaf() -> None:
 
 
 def test_backward_a_second_time() -> None:
-    assert run("x = torch.tensor([1.0], requires_grad=True)\ny = x.exp()\ny.sum().backward()\ny.sum().backward()\n") == (
+    assert run(
+        "x = torch.tensor([1.0], requires_grad=True)\ny = x.exp()\ny.sum().backward()\ny.sum().backward()\n"
+    ) == (
         "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
         "been freed).\n"
         "  came:     ExpBackward0, recorded at user.py:2: y = x.exp(); an earlier backward() has freed what it saved\n"
@@ -46,7 +50,12 @@ def test_backward_a_second_time() -> None:
     ("middle", "op", "saved", "changed"),
     [
         ("y = x.exp()\ny += 1\n", "ExpBackward0", "user.py:2: y = x.exp()", "user.py:3: y += 1"),
-        ("z = x * 1\ny = z ** 2\nz.mul_(3)\n", "PowBackward0", "user.py:3: y = z ** 2", "user.py:4: z.mul_(3)"),
+        (
+            "z = x * 1\ny = z ** 2\nz.mul_(3)\n",
+            "PowBackward0",
+            "user.py:3: y = z ** 2",
+            "user.py:4: z.mul_(3)",
+        ),
         ("y = x.exp()\ny[0] = 5\n", "ExpBackward0", "user.py:2: y = x.exp()", "user.py:3: y[0] = 5"),
     ],
 )

@@ -24,7 +24,9 @@ SHOWS = {
 def run(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "chainrule", "run", str(EXAMPLES / name)]
     env = {**os.environ, "MPLBACKEND": "Agg"}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_every_example_is_checked() -> None:
@@ -41,6 +43,8 @@ def test_example(name: str, tmp_path: Path) -> None:
 
 
 def test_by_hand_and_automatic_agree(tmp_path: Path) -> None:
-    lines = re.findall(r"by hand ([-+.\d]+)   automatic ([-+.\d]+)", run("gradients_by_hand.py", tmp_path).stdout)
+    lines = re.findall(
+        r"by hand ([-+.\d]+)   automatic ([-+.\d]+)", run("gradients_by_hand.py", tmp_path).stdout
+    )
     assert len(lines) == 4
     assert all(a == b for a, b in lines)

@@ -22,7 +22,7 @@ LAYERS = [
     {"functional"},
     {
         "nn", "optim", "utils", "serialization", "func", "linalg", "special", "cuda", "backends",
-        "accelerator", "amp", "distributions", "fft",
+        "accelerator", "amp", "determinism", "distributions", "fft",
     },
     {"_shim", "cli", "__main__"},
 ]  # fmt: skip

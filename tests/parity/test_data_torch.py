@@ -126,7 +126,11 @@ def test_default_collate_and_convert(batch):
     assert plain(our_data.default_convert(batch)) == plain(torch_data.default_convert(batch))
 
 
-@pytest.mark.parametrize("batch", [[None], [object()], [[1], [1, 2]], [np.array(["a"])], [{1}]], ids=["None", "object", "ragged", "strings", "set"])
+@pytest.mark.parametrize(
+    "batch",
+    [[None], [object()], [[1], [1, 2]], [np.array(["a"])], [{1}]],
+    ids=["None", "object", "ragged", "strings", "set"],
+)
 def test_errors_of_default_collate(batch):
     errors = []
     for library in (torch_data, our_data):

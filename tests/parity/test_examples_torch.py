@@ -20,7 +20,9 @@ NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:e[-+]?\d+)?")
 def test_same_output(path: Path, tmp_path: Path) -> None:
     env = {**os.environ, "MPLBACKEND": "Agg"}
     ours, theirs = (
-        subprocess.run([*command, str(path)], cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            [*command, str(path)], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+        ).stdout
         for command in ([sys.executable, "-m", "chainrule", "run"], [sys.executable])
     )
     assert NUMBER.sub("#", ours) == NUMBER.sub("#", theirs)

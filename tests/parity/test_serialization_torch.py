@@ -204,7 +204,9 @@ class Local:
     pass
 
 
-@pytest.mark.parametrize("obj", [Local(), eval, np.float64(1), np.zeros(2)], ids=["object", "eval", "number", "array"])
+@pytest.mark.parametrize(
+    "obj", [Local(), eval, np.float64(1), np.zeros(2)], ids=["object", "eval", "number", "array"]
+)
 def test_refusals_are_worded_alike(obj):
     f = io.BytesIO()
     torch.save(obj, f)

@@ -10,19 +10,33 @@ from typing import TYPE_CHECKING
 from .._missing import module_getattr
 
 if TYPE_CHECKING:
-    from . import function as function, functional as functional, graph as graph
+    from . import function as function
+    from . import functional as functional
+    from . import graph as graph
     from .anomaly import (
         detect_anomaly as detect_anomaly,
+    )
+    from .anomaly import (
         is_anomaly_enabled as is_anomaly_enabled,
+    )
+    from .anomaly import (
         set_detect_anomaly as set_detect_anomaly,
     )
-    from .check import gradcheck as gradcheck, gradgradcheck as gradgradcheck
-    from .engine import backward as backward, grad as grad
+    from .check import gradcheck as gradcheck
+    from .check import gradgradcheck as gradgradcheck
+    from .engine import backward as backward
+    from .engine import grad as grad
     from .function import Function as Function
     from .mode import (
         enable_grad as enable_grad,
+    )
+    from .mode import (
         inference_mode as inference_mode,
+    )
+    from .mode import (
         no_grad as no_grad,
+    )
+    from .mode import (
         set_grad_enabled as set_grad_enabled,
     )
     from .variable import Variable as Variable

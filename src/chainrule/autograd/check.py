@@ -40,7 +40,9 @@ def gradcheck(
     return True
 
 
-def _check(func: Callable[..., Any], inputs: Any, eps: float, atol: float, rtol: float, nondet: float) -> None:
+def _check(
+    func: Callable[..., Any], inputs: Any, eps: float, atol: float, rtol: float, nondet: float
+) -> None:
     wanted = [t for t in inputs if isinstance(t, Tensor) and t._node is not None]
     if not wanted:
         raise ValueError(

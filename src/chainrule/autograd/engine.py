@@ -66,11 +66,15 @@ def grad(
     (tensor(3.),)
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got False")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got False"
+        )
     roots, targets = _tuple(outputs), _tuple(inputs)
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
-        return _batched(roots, targets, _tuple(grad_outputs), keep, create_graph, bool(allow_unused), materialize_grads)
+        return _batched(
+            roots, targets, _tuple(grad_outputs), keep, create_graph, bool(allow_unused), materialize_grads
+        )
     cotangents = _cotangents(roots, grad_outputs, create_graph)
     found: list[Any] = grad_of(roots, cotangents, targets, keep, create_graph)
     for i, g in enumerate(found):
@@ -188,7 +192,11 @@ def send(node: Node, g: Any, heap: list[tuple[int, Node]]) -> None:
 
 
 def _walk(
-    heap: list[tuple[int, Node]], keep: bool, create: bool, captured: dict[Node, Any] | None, wanted: set[Node] | None
+    heap: list[tuple[int, Node]],
+    keep: bool,
+    create: bool,
+    captured: dict[Node, Any] | None,
+    wanted: set[Node] | None,
 ) -> None:
     """Run the nodes, newest first. The loop is the hot path of every backward(): it calls as little as it can."""
     special = create or captured is not None or mode.anomaly or clock.complex
@@ -259,7 +267,11 @@ def _results(node: Node, g: Any, create: bool, wanted: set[Node] | None) -> Any:
     values = node.args if create else node.saved
     y = node.y
     if create and y is not None:
-        y = [_as_saved(v, node, i) for i, v in enumerate(y)] if type(y) in (list, tuple) else _as_saved(y, node)
+        y = (
+            [_as_saved(v, node, i) for i, v in enumerate(y)]
+            if type(y) in (list, tuple)
+            else _as_saved(y, node)
+        )
     needs = [e is not None and (wanted is None or e in wanted) for e in node.edges]
     op = node.op
     if op.joint:
@@ -324,7 +336,12 @@ def accumulate(node: AccumulateGrad, g: Any) -> None:
     elif old is None:
         if g.dtype != node.dtype:
             g = g.astype(node.dtype)
-        elif type(g) is not np.ndarray or g.base is not None or getrefcount(g) > _ONE_OWNER or not g.flags.writeable:
+        elif (
+            type(g) is not np.ndarray
+            or g.base is not None
+            or getrefcount(g) > _ONE_OWNER
+            or not g.flags.writeable
+        ):
             g = np.array(g)
         leaf._grad = Tensor._wrap(g)
     else:
@@ -345,7 +362,9 @@ def _tuple(x: Any) -> tuple[Any, ...]:
     listed = tuple(x)
     for t in listed:
         if t is not None and not isinstance(t, Tensor):
-            raise TypeError(f"expected Tensor or a sequence of Tensors, but got an element of type {type(t).__name__}")
+            raise TypeError(
+                f"expected Tensor or a sequence of Tensors, but got an element of type {type(t).__name__}"
+            )
     return listed
 
 
@@ -380,7 +399,9 @@ def one_like(a: Any) -> Any:
     one = _ONES.get(key)
     if one is None:
         if a.dtype.kind == "c":
-            raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {dtype_of(a)}")
+            raise RuntimeError(
+                f"grad can be implicitly created only for real scalar outputs but got {dtype_of(a)}"
+            )
         _ONES[key] = one = np.ones(a.shape, a.dtype)
         one.flags.writeable = False
     return one

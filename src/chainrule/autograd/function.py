@@ -26,7 +26,9 @@ class Context:
 
     def __init__(self) -> None:
         self._saved: tuple[Any, ...] = ()  # until the node is made, which then has them
-        self._outputs: dict[int, int] = {}  # which saved tensors are outputs: position to number of the output
+        self._outputs: dict[
+            int, int
+        ] = {}  # which saved tensors are outputs: position to number of the output
         self._places: dict[int, Callable[[], Any]] = {}  # the outputs' places on the tape, held weakly
         self._dirty: tuple[Tensor, ...] = ()
         self._non_differentiable: set[int] = set()
@@ -210,7 +212,8 @@ def _make_node(cls: type[Function], ctx: Context, args: Any, outs: list[Any], or
         return _call_backward(cls, ctx, g, count, positions, specs)
 
     shapes = [
-        (o._a.shape, o._a.dtype) if isinstance(o, Tensor) and ctx._materialize and _floating(o) else None for o in outs
+        (o._a.shape, o._a.dtype) if isinstance(o, Tensor) and ctx._materialize and _floating(o) else None
+        for o in outs
     ]
     edges = tuple(args[i]._node for i in positions)
     record = FunctionRecord(cls.__name__, len(saved), rule)
@@ -259,8 +262,13 @@ def _call_backward(
         )
     for i, r in enumerate(results):
         if r is not None and not isinstance(r, Tensor):
-            raise RuntimeError(f"expected Variable or None (got {type(r).__name__}) as gradient {i} of {cls.__name__}")
-    picked = [results[i] if results[i] is None else _fitting(cls, results[i], i, s) for i, s in zip(positions, specs)]
+            raise RuntimeError(
+                f"expected Variable or None (got {type(r).__name__}) as gradient {i} of {cls.__name__}"
+            )
+    picked = [
+        results[i] if results[i] is None else _fitting(cls, results[i], i, s)
+        for i, s in zip(positions, specs)
+    ]
     return picked if second else [None if r is None else r._a for r in picked]
 
 
@@ -294,9 +302,12 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _refusing(result: Tensor, edges: Any) -> Tensor:
     def refuse(g: Any, y: Any, *_: Any) -> Any:
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )
 
     fresh = Tensor._wrap(result._a)
-    fresh._node = Node(FunctionRecord("OnceDifferentiable", 0, refuse), (), (), None, edges, result._a.shape, None)
+    fresh._node = Node(
+        FunctionRecord("OnceDifferentiable", 0, refuse), (), (), None, edges, result._a.shape, None
+    )
     return fresh
-

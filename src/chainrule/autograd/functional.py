@@ -20,7 +20,9 @@ def _as_tuple(x: Any, name: str, function: str) -> tuple[Tensors, bool]:
     for i, t in enumerate(listed):
         if not isinstance(t, Tensor):
             where = f"the {name} of {function}" if single else f"Tensor {i} of the {name} of {function}"
-            raise TypeError(f"The {name} given to {function} must be either a Tensor or a tuple of Tensors but {where} has type {type(t)}.")  # noqa: E501
+            raise TypeError(
+                f"The {name} given to {function} must be either a Tensor or a tuple of Tensors but {where} has type {type(t)}."
+            )  # noqa: E501
     return listed, single
 
 
@@ -39,21 +41,31 @@ def _result(values: Any, single: bool, create_graph: bool) -> Any:
 
 def _gradients(outputs: Tensors, inputs: Tensors, vs: Any, create_graph: bool, strict: bool) -> Tensors:
     """Gradients, zeros where an input was not used (an error if strict)."""
-    live = [(o, v) for o, v in zip(outputs, vs if vs is not None else (None,) * len(outputs)) if o._node is not None]
+    live = [
+        (o, v)
+        for o, v in zip(outputs, vs if vs is not None else (None,) * len(outputs))
+        if o._node is not None
+    ]
     if not live:
         if strict:
-            raise RuntimeError("The output of the user-provided function is independent of the inputs; strict=True.")
+            raise RuntimeError(
+                "The output of the user-provided function is independent of the inputs; strict=True."
+            )
         return tuple(Tensor._wrap(np.zeros_like(t._a)) for t in inputs)
     outs, cots = zip(*live)
     found = grad(outs, inputs, None if cots[0] is None else cots, create_graph=create_graph, allow_unused=True,
                  retain_graph=True)  # fmt: skip
     for i, g in enumerate(found):
         if g is None and strict:
-            raise RuntimeError(f"The output of the user-provided function is independent of input {i}; strict=True.")
+            raise RuntimeError(
+                f"The output of the user-provided function is independent of input {i}; strict=True."
+            )
     return tuple(Tensor._wrap(np.zeros_like(t._a)) if g is None else g for g, t in zip(found, inputs))
 
 
-def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vjp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """(func(inputs), vᵀJ): the cotangent v carried back through func.
 
     >>> import chainrule as cr
@@ -85,7 +97,9 @@ def _directions(v: Any, like: Tensors, function: str) -> Tensors:
     return vs
 
 
-def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def jvp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """(func(inputs), Jv), by differentiating the vjp once more (the double-backward trick)."""
     with set_grad(True):
         xs, single = _as_tuple(inputs, "inputs", "jvp")
@@ -134,16 +148,16 @@ def _jacobian_of(y: Tensor, xs: Tensors, create_graph: bool, strict: bool) -> Te
         parts.append(_gradients((y,), xs, (Tensor._wrap(v),), create_graph, strict))
     if not parts:
         return tuple(Tensor._wrap(np.zeros(y._a.shape + x._a.shape, x._a.dtype)) for x in xs)
-    return tuple(
-        reshape(stack([p[i] for p in parts], 0), y._a.shape + x._a.shape) for i, x in enumerate(xs)
-    )
+    return tuple(reshape(stack([p[i] for p in parts], 0), y._a.shape + x._a.shape) for i, x in enumerate(xs))
 
 
 def _scalar_function(func: Callable[..., Any], name: str) -> Callable[..., Tensor]:
     def checked(*xs: Tensor) -> Tensor:
         y = func(*xs)
         if not isinstance(y, Tensor):
-            raise TypeError(f"The outputs of the user-provided function given to {name} must be a Tensor, got {type(y)}")
+            raise TypeError(
+                f"The outputs of the user-provided function given to {name} must be a Tensor, got {type(y)}"
+            )
         if y._a.size != 1:
             raise RuntimeError(
                 f"The Tensor returned by the function given to {name} should contain a single element, got shape "
@@ -170,7 +184,9 @@ def hessian(
     return jacobian(gradient, inputs, create_graph=create_graph, strict=strict)
 
 
-def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vhp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """(func(inputs), vᵀH): one more backward pass through the gradient, never the whole Hessian."""
     with set_grad(True):
         xs, single = _as_tuple(inputs, "inputs", "vhp")
@@ -181,6 +197,8 @@ def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _result((y,), True, create_graph), _result(found, single, create_graph)
 
 
-def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def hvp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """(func(inputs), Hv); H is symmetric, so this is vhp."""
     return vhp(func, inputs, v, create_graph, strict)

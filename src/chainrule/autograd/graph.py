@@ -11,7 +11,9 @@ from .tape import Node as Node
 def get_gradient_edge(tensor: Tensor) -> Any:
     """The place on the tape that a tensor's gradient arrives at: (node, output number)."""
     if tensor._node is None:
-        raise RuntimeError("It is not possible to get the gradient edge of a Tensor that does not require gradients")
+        raise RuntimeError(
+            "It is not possible to get the gradient edge of a Tensor that does not require gradients"
+        )
     return tensor._node.as_edge()
 
 

@@ -53,7 +53,14 @@ class Node:
     __slots__ = ("__weakref__", "args", "edges", "extra", "g", "op", "saved", "seq", "shape", "where", "y")
 
     def __init__(
-        self, op: Any, args: Any, saved: Any, y: Any, edges: tuple[Node | None, ...], shape: Any, where: Where | None
+        self,
+        op: Any,
+        args: Any,
+        saved: Any,
+        y: Any,
+        edges: tuple[Node | None, ...],
+        shape: Any,
+        where: Where | None,
     ) -> None:
         self.op = op
         self.args = args
@@ -81,8 +88,11 @@ class Node:
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """The nodes that the cotangents go to, each with the number of the output it belongs to."""
         edges = self.edges
-        if getattr(self.op, "weak", False) and any(isinstance(a, (int, float, complex)) for a in self.args):
-            edges = tuple(e for e in edges if e is not None)  # x ** 2: the exponent is no operand there
+        number = not self.args or any(isinstance(a, (int, float, complex)) for a in self.args)
+        if number and getattr(
+            self.op, "weak", False
+        ):  # x ** 2: PyTorch's node has the base alone as its input
+            edges = tuple(e for e in edges if e is not None)
         return tuple((None, 0) if e is None else e.as_edge() for e in edges)
 
     def as_edge(self) -> tuple[Node, int]:

@@ -23,7 +23,9 @@ Array = np.ndarray[Any, Any]
 ndarray = np.ndarray
 
 
-_OPTIONS = {"out", "dtype", "layout", "device", "requires_grad", "pin_memory", "memory_format", "generator"}
+_OPTIONS = {
+    "out", "dtype", "layout", "device", "requires_grad", "pin_memory", "memory_format", "generator",
+}  # fmt: skip
 
 
 def sized(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
@@ -275,7 +277,13 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 def zero_(self: Tensor) -> Tensor:
     """Every element set to 0."""
     a = self._a
-    if self._node is None and self._base is None and type(a) is ndarray and a.base is None and a.flags.writeable:
+    if (
+        self._node is None
+        and self._base is None
+        and type(a) is ndarray
+        and a.base is None
+        and a.flags.writeable
+    ):
         a.fill(0)
         touch(self, spot())
         return self

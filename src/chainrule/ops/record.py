@@ -74,7 +74,7 @@ class Op:
     __slots__ = (
         "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "drops", "dtype", "floats",
         "forward", "grad_name", "joint", "lower", "name", "nargs", "needs", "nondiff", "outputs", "prec",
-        "promote", "pulls", "reads", "reads_each", "reads_y", "refuses", "samples", "shape", "singular",
+        "promote", "pulls", "reads", "reads_each", "reads_outputs", "reads_y", "refuses", "samples", "shape", "singular",
         "sizes", "tex", "view", "vjp", "weak",
     )  # fmt: skip
 
@@ -87,6 +87,7 @@ class Op:
     complex_pulls: tuple[Rule | None, ...]  # inferred: the same for complex numbers
     reads: frozenset[int]  # inferred: the arguments whose values the rules read, which are saved for backward
     reads_each: tuple[frozenset[int], ...]  # inferred: the same, rule by rule
+    reads_outputs: frozenset[int]  # inferred: which of several outputs they read
     drops: tuple[int, ...]  # inferred: the arguments whose values they do not read
     sizes: frozenset[int]  # inferred: the arguments of which they read only the shape
     reads_y: bool  # inferred: whether they read the result
@@ -132,6 +133,7 @@ class Op:
         count = 1 if self.nargs < 0 else self.nargs
         each: list[frozenset[int]] = []
         sizes: set[int] = set()
+        taken: set[int] = set()
         self.reads_y = self.needs = False
         for rule in listed:
             if not callable(rule):
@@ -143,7 +145,10 @@ class Op:
             inputs = names[skip : skip + count] if len(names) > skip else names[-1:] * count
             each.append(frozenset(i for i, n in enumerate(inputs) if n in values))
             sizes |= {i for i, n in enumerate(inputs) if n in shapes}
+            if self.outputs != 1:
+                taken |= _outputs_read(rule, names[skip - 1], self.outputs)
         reads = frozenset[int]().union(*each)
+        self.reads_outputs = frozenset(taken)
         self.reads, self.reads_each, self.sizes = reads, tuple(each), frozenset(sizes - reads)
         self.drops = tuple(i for i in range(count) if i not in reads)
         self.pulls = self.complex_pulls = tuple(listed)
@@ -153,7 +158,18 @@ class Op:
 
 
 _INFERRED = frozenset(
-    {"complex_pulls", "joint", "drops", "needs", "pulls", "reads", "reads_each", "reads_y", "sizes"}
+    {
+        "complex_pulls",
+        "joint",
+        "drops",
+        "needs",
+        "pulls",
+        "reads",
+        "reads_each",
+        "reads_outputs",
+        "reads_y",
+        "sizes",
+    }
 )
 
 
@@ -176,6 +192,23 @@ def _names_read(rule: Rule) -> tuple[set[str], set[str]]:
             only_shape = after.opname == "LOAD_ATTR" and after.argval in ("shape", "ndim", "dtype")
             (shapes if only_shape else values).add(names[-1])
     return values, shapes - values
+
+
+def _outputs_read(rule: Rule, y: str, outputs: int) -> set[int]:
+    """Which outputs the rule reads of the list `y`: those of `y[k]`; all of them if y is used in any other way."""
+    import dis
+
+    code = list(dis.get_instructions(rule))
+    found: set[int] = set()
+    for i, load in enumerate(code):
+        names = load.argval if isinstance(load.argval, tuple) else (load.argval,)
+        if not load.opname.startswith(("LOAD_FAST", "LOAD_CLOSURE", "LOAD_DEREF")) or y not in names:
+            continue
+        index = code[i + 1].argval if names[-1] == y and i + 2 < len(code) else None
+        if type(index) is not int or not code[i + 2].opname.startswith("BINARY"):
+            return set(range(outputs if outputs > 0 else 1000))
+        found.add(index)
+    return found
 
 
 def same(g: Any, *_: Any) -> Any:

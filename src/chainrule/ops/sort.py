@@ -11,6 +11,7 @@ from .extreme import picked_dtype, picked_rule, picked_samples, picked_shape, ti
 from .movement import expand
 from .record import Bad, Spec, structured
 from .scan import along, placed_rule
+from .scatter import ungather
 
 
 def _comparable(a: Any) -> Any:
@@ -66,15 +67,11 @@ def _topk_shape(a: Spec, k: int, dim: int, largest: bool) -> list[Shape]:
     return [(*a.shape[:dim], k, *a.shape[dim + 1 :]) if a.ndim else ()] * 2
 
 
-def _topk_rule(g: Any, y: Any, a: Any, k: int, dim: int, largest: bool) -> Any:
-    return placed_rule(g, y, a, dim)
-
-
 topk = structured(
     "topk",
     _topk,
     outputs=2,
-    vjp=(_topk_rule,),
+    vjp=(lambda g, y, a, k, dim, largest: ungather(g[0], y[1], a.shape, dim) if a.ndim else g[0],),
     shape=_topk_shape,
     dtype=picked_dtype,
     tex=r"\operatorname{{topk}}({0})",

@@ -164,11 +164,11 @@ class Optimizer:
                     group.setdefault(key, value)
 
     def __repr__(self) -> str:
-        lines = [type(self).__name__ + " ("]
+        groups = []
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
-            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
-        return "\n".join(lines) + "\n)"
+            settings = [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+            groups.append("\n".join([f"Parameter Group {i}", *settings]))
+        return f"{type(self).__name__} (\n" + "\n\n".join(groups) + "\n)"
 
     # ----- param groups
 

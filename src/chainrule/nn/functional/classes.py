@@ -133,8 +133,8 @@ def _check_indices(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
         )
     if target._a.dtype.kind not in "iu" or target._a.dtype.itemsize not in (1, 8):
         raise RuntimeError(
-            f"expected target dtype to be Long or Byte, but got {scalar_type(target.dtype)}: class indices are "
-            "integers, use target.long()"
+            f"expected target dtype to be Long or Byte, but got {scalar_type(target.dtype)}: class indices "
+            "are integers, use target.long()"
         )
     if weight is not None:
         classes = x._a.shape[1] if x._a.ndim > 1 else x._a.shape[0]
