@@ -288,6 +288,7 @@ else:
         "save": ".serialization",
         "load": ".serialization",
         "set_printoptions": "._repr",
+        "vmap": ".func",
         **dict.fromkeys(_NETWORK, ".nn.functional"),
     }
     __getattr__ = module_getattr(__name__, _ELSEWHERE)

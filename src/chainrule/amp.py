@@ -17,7 +17,7 @@ class autocast:
 
     def __init__(
         self,
-        device_type: str = "cpu",
+        device_type: str = "cuda",
         dtype: Any = None,
         enabled: bool = True,
         cache_enabled: bool | None = None,

@@ -1,24 +1,21 @@
 """From an operation's record to an eager call on tensors: promotion, the array computation, the tape.
 
-`bind` is the general path. Elementwise operations on tensors of one dtype take a shorter one, made per record
-by `unary`, `binary` and `scalar_right`: the same steps with nothing left to decide.
+`bind` is the general path; quick.py makes shorter ones for the everyday arguments.
 """
 
 from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .autograd.tape import Node, Output, clock, mode, tick
+from .autograd.tape import Node, Output, clock, mode
 from .ops import movement
 from .ops.record import Op, Spec
 from .tensor import Tensor, new_tensor
 from .types import (
-    BOOL,
     FLOAT,
     FROM_NUMPY,
     INT,
@@ -26,14 +23,11 @@ from .types import (
     bfloat16,
     default,
     dtype_of,
-    promote_types,
     result_type,
     scalar_dtype,
 )
 
 ndarray = np.ndarray
-new_node: Callable[[type[Node]], Node] = object.__new__
-_NONE1, _NONE2 = (None,), (None, None)
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 _CONSTANTS: dict[Any, dict[Any, Any]] = {_F32: {}, _F64: {}}
 _HERE = __name__.rpartition(".")[0] + "."
@@ -261,160 +255,4 @@ def cast(x: Tensor, dtype: DType) -> Tensor:
     return bind(movement.to, (x, dtype))
 
 
-# ----- the short paths: one function per elementwise record
-
-
-def unary(op: Op) -> Callable[[Tensor], Tensor]:
-    """The eager function of a one-argument elementwise record."""
-    f, picky = op.forward, op.floats or op.refuses
-    keep = op.differentiable
-
-    def call(x: Tensor) -> Tensor:
-        a = x._a
-        if picky and (kind := a.dtype) is not _F32 and kind is not _F64:
-            return bind(op, (x,))
-        try:
-            out = f(a)
-        except (ValueError, TypeError) as error:
-            raise worded(op, (x,), error) from None
-        r = new_tensor(Tensor)
-        r._a = out
-        n = x._node
-        if n is not None and keep and mode.grad:
-            node = r._node = new_node(Node)
-            node.op = op
-            if op.reads:
-                node.args, node.saved = (x,), (a,)
-            else:
-                node.args = node.saved = _NONE1
-            node.y = out if op.reads_y else None
-            node.edges = (n,)
-            node.shape = out.shape
-            node.where = where()
-            node.seq = tick()
-            node.g = node.extra = None
-        else:
-            r._node = None
-        return r
-
-    return call
-
-
-def direct(op: Op) -> Callable[..., Tensor]:
-    """The eager function (x, *attributes) of a structured record: one tensor, one result, no view."""
-    f, keep = op.forward, op.differentiable
-
-    def call(x: Tensor, *attrs: Any) -> Tensor:
-        a = x._a
-        n = x._node
-        try:
-            out = f(a, *attrs)
-        except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
-            raise worded(op, (x, *attrs), error) from None
-        r = new_tensor(Tensor)
-        r._a = out
-        r._node = None
-        if n is not None and keep and mode.grad:
-            if op.reads:
-                args, saved = (x, *attrs), (a, *attrs)
-            else:
-                args = saved = (Spec(a.shape, FROM_NUMPY[a.dtype]), *attrs)
-            if a.dtype.kind == "c":
-                clock.complex = True
-            r._node = Node(op, args, saved, out if op.reads_y else None, (n,), out.shape, where())
-        return r
-
-    return call
-
-
-def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
-    """The eager function of a two-argument elementwise record, for a tensor and a tensor or number."""
-    f, weak, keep = op.forward, op.weak, op.differentiable
-    picky = op.floats or op.refuses not in ("", "B")
-
-    def call(x: Tensor, y: Any) -> Tensor:
-        a = x._a
-        kind = a.dtype
-        if isinstance(y, Tensor):
-            b = y._a
-            m = y._node
-            if b.dtype is not kind or (picky and kind is not _F32 and kind is not _F64):
-                return bind(op, (x, y))
-        else:
-            m = None
-            t = type(y)
-            if kind is _F32 or kind is _F64:
-                if t is not float and t is not int:
-                    return other(op, x, y)
-                b = y if weak else constant(y, kind) if type(a) is ndarray else kind.type(y)
-            else:
-                return other(op, x, y)
-        try:
-            out = f(a, b)
-        except (ValueError, TypeError) as error:
-            raise worded(op, (x, y), error) from None
-        r = new_tensor(Tensor)
-        r._a = out
-        n = x._node
-        if (n is not None or m is not None) and keep and mode.grad:
-            node = r._node = new_node(Node)
-            node.op = op
-            if op.reads:
-                node.args, node.saved = (x, y), (a, b)
-            else:
-                node.args = node.saved = _NONE2
-            node.y = out if op.reads_y else None
-            node.edges = (n, m)
-            node.shape = out.shape
-            node.where = where()
-            node.seq = tick()
-            node.g = node.extra = None
-        else:
-            r._node = None
-        return r
-
-    return call
-
-
-def other(op: Op, x: Tensor, y: Any) -> Any:
-    """`x op y` for anything but the everyday pair: numbers of another category, NumPy scalars and arrays."""
-    if isinstance(y, ndarray) and y.ndim:
-        y = Tensor._wrap(y)
-    elif isinstance(y, (ndarray, np.generic)):
-        y = y.item()
-    try:
-        scalar_dtype(y) if not isinstance(y, Tensor) else None
-    except TypeError:
-        return NotImplemented
-    return bind(op, (x, y))
-
-
-def reverse(op: Op) -> Callable[[Tensor, Any], Tensor]:
-    """`y op x` for a Python number y on the left."""
-
-    def call(x: Tensor, y: Any) -> Tensor:
-        if isinstance(y, ndarray) and y.ndim:
-            y = Tensor._wrap(y)
-        elif isinstance(y, (ndarray, np.generic)):
-            y = y.item()
-        elif not isinstance(y, (int, float, complex, Tensor)):
-            return NotImplemented
-        return bind(op, (y, x))
-
-    return call
-
-
 Tensor._apply = lambda self, op, args: bind(op, args)  # type: ignore[method-assign]
-
-__all__ = [
-    "BOOL",
-    "bind",
-    "binary",
-    "cast",
-    "constant",
-    "direct",
-    "promote_types",
-    "reverse",
-    "unary",
-    "where",
-]

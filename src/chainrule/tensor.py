@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._names import TorchNamed
 from ._size import Size, size_of
 from .autograd.tape import RETAIN, AccumulateGrad, Node, Output, Removable, mode
 from .device import device as Device
 from .errors import message
 from .ops.record import Carrier
-from .types import COMPLEX, FLOAT, FROM_NUMPY, DType, as_dtype, default, dtype_of
+from .types import FLOAT, FROM_NUMPY, DType, as_dtype, default, dtype_of
 
 if TYPE_CHECKING:
     from ._operators import Operators as _Base
@@ -31,7 +32,7 @@ new_tensor: Callable[[type[Any]], Any] = object.__new__
 ndarray = np.ndarray
 
 
-class Tensor(_Base):
+class Tensor(_Base, metaclass=TorchNamed):
     """An n-dimensional array that remembers how it was made.
 
     >>> import chainrule as cr
@@ -42,6 +43,7 @@ class Tensor(_Base):
     """
 
     __slots__ = ("__dict__", "__weakref__", "_a", "_node")
+    torch_name = "torch.Tensor"
     __hash__ = object.__hash__
     __array_priority__ = 1000
 
@@ -196,7 +198,7 @@ class Tensor(_Base):
         node = self._node
         plain = gradient is None and inputs is None and not create_graph
         if plain and node is not None and self._a.size == 1:
-            engine.run_one(node, engine.one_like(self._a), bool(retain_graph))
+            engine.run_one(node, cotangents.one_like(self._a), bool(retain_graph))
         else:
             engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
@@ -389,11 +391,6 @@ def _legacy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     return Tensor._wrap(np.array(args[0] if args else [], dtype=dtype))
 
 
-def is_complex(x: Tensor) -> bool:
-    """Whether the dtype is complex."""
-    return FROM_NUMPY[x._a.dtype].category == COMPLEX
+from .autograd import cotangents, engine  # noqa: E402  (the engine needs Tensor, Tensor.backward it)
 
-
-from .autograd import engine  # noqa: E402  (the engine needs Tensor, Tensor.backward the engine)
-
-__all__ = ["Tensor", "as_dtype", "is_complex", "new_tensor"]
+__all__ = ["Tensor", "as_dtype", "new_tensor"]

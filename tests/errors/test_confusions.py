@@ -25,11 +25,12 @@ def test_grad_of_a_non_leaf() -> None:
     assert run(
         "x = torch.tensor([1.0], requires_grad=True)\ny = x * 2\ny.sum().backward()\nprint(y.grad)\n"
     ) == (
-        "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
-        "populated during autograd.backward().\n"
+        "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. "
+        "Its .grad attribute won't be populated during autograd.backward().\n"
         "  came:     the result of MulBackward0, made at user.py:2: y = x * 2\n"
         "  expected: a leaf: a tensor made by the user with requires_grad=True\n"
-        "  fix:      call .retain_grad() on it before backward(), or read .grad of the leaf it was computed from"
+        "  fix:      call .retain_grad() on it before backward(), or read .grad of the leaf "
+        "it was computed from"
     )
 
 
@@ -37,12 +38,13 @@ def test_backward_a_second_time() -> None:
     assert run(
         "x = torch.tensor([1.0], requires_grad=True)\ny = x.exp()\ny.sum().backward()\ny.sum().backward()\n"
     ) == (
-        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-        "been freed).\n"
-        "  came:     ExpBackward0, recorded at user.py:2: y = x.exp(); an earlier backward() has freed what it saved\n"
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed).\n"
+        "  came:     ExpBackward0, recorded at user.py:2: y = x.exp(); "
+        "an earlier backward() has freed what it saved\n"
         "  expected: one backward() through each recorded operation\n"
-        "  fix:      run the forward pass again, or detach() a value carried over from the step before (a hidden "
-        "state), or call the first backward with retain_graph=True"
+        "  fix:      run the forward pass again, or detach() a value carried over from the step before "
+        "(a hidden state), or call the first backward with retain_graph=True"
     )
 
 
@@ -89,8 +91,8 @@ def test_backward_of_a_non_scalar() -> None:
 def test_nothing_requires_grad() -> None:
     assert run("x = torch.ones(3)\nx.sum().backward()\n") == (
         "element 0 of tensors does not require grad and does not have a grad_fn\n"
-        "  came:     a tensor of shape (), computed only from tensors with requires_grad=False, or under no_grad(), or "
-        "detached\n"
+        "  came:     a tensor of shape (), computed only from tensors with requires_grad=False, "
+        "or under no_grad(), or detached\n"
         "  expected: a result of at least one tensor with requires_grad=True\n"
         "  fix:      make the parameters with requires_grad=True and compute the result outside no_grad()"
     )

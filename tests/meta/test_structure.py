@@ -14,11 +14,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A module may import from its own layer and from those before it.
 LAYERS = [
     {
-        "errors", "types", "device", "_size", "_memory", "_missing", "threads", "random", "return_types",
-        "_mt19937", "_rng_normal", "_rng_continuous", "_rng_integers", "_rng_discrete",
+        "errors", "types", "device", "_names", "_size", "_memory", "_missing", "threads", "random",
+        "return_types", "_mt19937", "_rng_normal", "_rng_continuous", "_rng_integers", "_rng_discrete",
     },
     {"ops"},
-    {"tensor", "autograd", "dispatch", "inplace", "_repr"},
+    {"tensor", "autograd", "dispatch", "quick", "inplace", "_repr"},
     {"functional"},
     {
         "nn", "optim", "utils", "serialization", "func", "linalg", "special", "cuda", "backends",

@@ -20,12 +20,14 @@ class GradcheckError(RuntimeError):
 def gradcheck(
     func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
     raise_exception: bool = True, nondet_tol: float = 0.0, check_undefined_grad: bool = True,
-    check_grad_dtypes: bool = False, check_batched_grad: bool = False, check_batched_forward_grad: bool = False,
-    check_forward_ad: bool = False, check_backward_ad: bool = True, fast_mode: bool = False, masked: bool | None = None,
+    check_grad_dtypes: bool = False, check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False, check_forward_ad: bool = False,
+    check_backward_ad: bool = True, fast_mode: bool = False, masked: bool | None = None,
 ) -> bool:  # fmt: skip
     """Compare the Jacobian from the tape with central differences (f(x+ε) - f(x-ε)) / 2ε, entry by entry.
 
-    Raises GradcheckError with both Jacobians, or returns False if raise_exception is False. Inputs should be float64.
+    Raises GradcheckError with both Jacobians, or returns False if raise_exception is False. Inputs should be
+    float64.
 
     >>> import chainrule as cr
     >>> cr.autograd.gradcheck(lambda x: x ** 3, (cr.ones(2, dtype=cr.float64, requires_grad=True),))
@@ -52,8 +54,9 @@ def _check(
     for i, t in enumerate(inputs):
         if isinstance(t, Tensor) and t._node is not None and t._a.dtype.itemsize < 8:
             warnings.warn(
-                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check will"
-                " likely fail if all the inputs are not of double precision floating point or complex. ",
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. "
+                "This check will likely fail if all the "
+                "inputs are not of double precision floating point or complex. ",
                 stacklevel=3,
             )
     outputs = _outputs(func, inputs)
@@ -62,8 +65,9 @@ def _check(
             exact = _analytical(func, inputs, j, x)
             if np.abs(exact - _analytical(func, inputs, j, x)).max(initial=0) > nondet:
                 raise GradcheckError(
-                    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
-                    f"gives different values: output {j}, input {i}. The tolerance for nondeterminism was {nondet}."
+                    "Backward is not reentrant, i.e., running backward with same input and grad_output "
+                    f"multiple times gives different values: output {j}, input {i}. "
+                    f"The tolerance for nondeterminism was {nondet}."
                 )
             numeric = _numerical(func, inputs, j, x, eps)
             if not np.allclose(exact, numeric, rtol=rtol, atol=atol, equal_nan=True):
@@ -93,7 +97,7 @@ def _directions(a: np.ndarray[Any, Any]) -> tuple[complex, ...]:
 
 
 def _analytical(func: Callable[..., Any], inputs: Any, j: int, x: Tensor) -> np.ndarray[Any, Any]:
-    """Rows of xᵢ, columns of yⱼ, as PyTorch prints them; of their real and imaginary parts if they are complex."""
+    """Rows of xᵢ, columns of yⱼ, as PyTorch prints them; of the real and imaginary parts if complex."""
     y = _outputs(func, inputs)[j]
     jacobian = np.zeros((_reals(x._a).size, _reals(y._a).size), _reals(x._a).dtype)
     if y._node is None:

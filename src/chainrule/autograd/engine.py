@@ -1,7 +1,7 @@
 """Reverse mode: walk the tape from the results to the leaves, newest node first.
 
-Nodes are taken in the order of their clock, newest first, so every consumer of a value has run before the value's
-own node: no graph search, no recursion, one deterministic order.
+Nodes are taken in the order of their clock, newest first, so every consumer of a value has run before the
+value's own node: no graph search, no recursion, one deterministic order.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from ..errors import message
 from ..ops.movement import sum_to
 from ..ops.record import same
 from ..tensor import Tensor, new_tensor
-from ..types import FLOAT, FROM_NUMPY, dtype_of
-from .faults import check_nan, check_ready, not_scalar, nothing
+from ..types import FLOAT, FROM_NUMPY
+from .cotangents import as_tuple, cotangents_of
+from .faults import check_nan, check_ready, nothing
 from .hooks import after_accumulation, after_node, as_tensor, before_node, hooked
 from .mode import set_grad
 from .tape import FREED, AccumulateGrad, Node, Output, clock, mode
@@ -36,13 +37,13 @@ def backward(
     >>> w.grad
     tensor(6.)
     """
-    roots = _tuple(tensors)
-    cotangents = _cotangents(roots, grad_variables if grad_tensors is None else grad_tensors, create_graph)
+    roots = as_tuple(tensors)
+    cotangents = cotangents_of(roots, grad_variables if grad_tensors is None else grad_tensors)
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         run(roots, cotangents, keep, create_graph, None, None)
         return
-    leaves = _tuple(inputs)
+    leaves = as_tuple(inputs)
     if not leaves:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     found = grad_of(roots, cotangents, leaves, keep, create_graph)
@@ -69,13 +70,13 @@ def grad(
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got False"
         )
-    roots, targets = _tuple(outputs), _tuple(inputs)
+    roots, targets = as_tuple(outputs), as_tuple(inputs)
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
         return _batched(
-            roots, targets, _tuple(grad_outputs), keep, create_graph, bool(allow_unused), materialize_grads
+            roots, targets, as_tuple(grad_outputs), keep, create_graph, bool(allow_unused), materialize_grads
         )
-    cotangents = _cotangents(roots, grad_outputs, create_graph)
+    cotangents = cotangents_of(roots, grad_outputs)
     found: list[Any] = grad_of(roots, cotangents, targets, keep, create_graph)
     for i, g in enumerate(found):
         if g is None and materialize_grads:
@@ -154,7 +155,7 @@ def run(
     roots: Sequence[Tensor], cotangents: Sequence[Any], keep: bool, create: bool,
     captured: dict[Node, Any] | None, wanted: set[Node] | None,
 ) -> None:  # fmt: skip
-    """Send the cotangents down the tape. With `captured`, collect them at those nodes instead of in `.grad`."""
+    """Send the cotangents down the tape; with `captured`, collect them at those nodes, not in `.grad`."""
     heap: list[tuple[int, Node]] = []
     for t, g in zip(roots, cotangents):
         if t._node is None:
@@ -198,7 +199,7 @@ def _walk(
     captured: dict[Node, Any] | None,
     wanted: set[Node] | None,
 ) -> None:
-    """Run the nodes, newest first. The loop is the hot path of every backward(): it calls as little as it can."""
+    """Run the nodes, newest first: the hot path of every backward(), so it calls as little as it can."""
     special = create or captured is not None or mode.anomaly or clock.complex
     while heap:
         node = heappop(heap)[1]
@@ -289,7 +290,7 @@ def _results(node: Node, g: Any, create: bool, wanted: set[Node] | None) -> Any:
 
 
 def _missing(g: dict[int, Any], i: int, kind: tuple[Any, Any], create: bool) -> Any:
-    """The cotangent of output i of several: zeros where none arrived, None for outputs that are not floating."""
+    """The cotangent of output i of several: zeros where none arrived, None if it is not floating."""
     if i in g:
         return g[i]
     if kind is None:
@@ -326,7 +327,7 @@ _ONE_OWNER = _references_of_one_owner()
 
 
 def accumulate(node: AccumulateGrad, g: Any) -> None:
-    """Add a cotangent to the leaf's `.grad`; a fresh array becomes the `.grad` itself, any other is copied."""
+    """Add a cotangent to the leaf's `.grad`; a fresh array becomes the `.grad`, any other is copied."""
     leaf = node.ref()
     if leaf is None:
         return
@@ -351,57 +352,3 @@ def accumulate(node: AccumulateGrad, g: Any) -> None:
         a += g
     if node.post_hooks:
         after_accumulation(node, leaf)
-
-
-# ----- what goes in
-
-
-def _tuple(x: Any) -> tuple[Any, ...]:
-    if isinstance(x, Tensor):
-        return (x,)
-    listed = tuple(x)
-    for t in listed:
-        if t is not None and not isinstance(t, Tensor):
-            raise TypeError(
-                f"expected Tensor or a sequence of Tensors, but got an element of type {type(t).__name__}"
-            )
-    return listed
-
-
-def _cotangents(roots: tuple[Tensor, ...], given: Any, create: bool) -> list[Tensor]:
-    vs = (None,) * len(roots) if given is None else _tuple(given)
-    if len(vs) != len(roots):
-        raise RuntimeError(f"got {len(roots)} tensors and {len(vs)} gradients")
-    out: list[Tensor] = []
-    for t, v in zip(roots, vs):
-        if v is None:
-            if t._node is not None and t._a.size != 1:
-                raise RuntimeError(not_scalar(t))
-            v = Tensor._wrap(one_like(t._a))
-        elif v._a.shape != t._a.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[{len(out)}] has a shape of {v.shape} and output[{len(out)}] has a "
-                f"shape of {t.shape}."
-            )
-        elif v._a.dtype != t._a.dtype:
-            v = v.to(t.dtype)
-        out.append(v)
-    return out
-
-
-_ONES: dict[Any, Any] = {}
-_FLOAT32 = np.dtype(np.float32)
-
-
-def one_like(a: Any) -> Any:
-    """The cotangent 1 of a one-element result, kept and read-only."""
-    key = a.shape if a.dtype is _FLOAT32 else (a.shape, a.dtype)
-    one = _ONES.get(key)
-    if one is None:
-        if a.dtype.kind == "c":
-            raise RuntimeError(
-                f"grad can be implicitly created only for real scalar outputs but got {dtype_of(a)}"
-            )
-        _ONES[key] = one = np.ones(a.shape, a.dtype)
-        one.flags.writeable = False
-    return one

@@ -22,7 +22,7 @@ def _nowhere() -> None:
 
 
 class Context:
-    """What forward leaves for backward (`ctx`): saved tensors, attributes, and what is asked of the gradients."""
+    """What forward leaves for backward (`ctx`): saved tensors, attributes, which gradients are wanted."""
 
     def __init__(self) -> None:
         self._saved: tuple[Any, ...] = ()  # until the node is made, which then has them
@@ -67,8 +67,8 @@ class Context:
         if node is not None and node.saved is FREED:
             raise RuntimeError(
                 message(
-                    "Trying to backward through the graph a second time (or directly access saved tensors after they "
-                    "have already been freed).",
+                    "Trying to backward through the graph a second time (or directly access saved tensors "
+                    "after they have already been freed).",
                     came=f"{node.name()}, recorded at {source_line(node.where)}",
                     fix="run the forward pass again, or call the first backward with retain_graph=True",
                 )
@@ -154,14 +154,14 @@ class Function:
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
-            "backward mode AD."
+            "You must implement either the backward or vjp method for your custom autograd.Function to use "
+            "it with backward mode AD."
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError(
-            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should "
-            f"invoke them on the class itself: {type(self).__name__}.apply(...)"
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you "
+            f"should invoke them on the class itself: {type(self).__name__}.apply(...)"
         )
 
     @classmethod
@@ -246,7 +246,7 @@ def _attach(node: FunctionNode, ctx: Context, outs: list[Any], dirty: set[int]) 
 def _call_backward(
     cls: type[Function], ctx: Context, g: Any, count: int, positions: list[int], specs: list[Spec]
 ) -> list[Any]:
-    """The user's backward on tensors; its results in the order of the tensor arguments, plain arrays for first order."""
+    """The user's backward on tensors; its results in the arguments' order, arrays for first order."""
     gs = g if isinstance(g, list) else [g]
     second = mode.grad and any(isinstance(v, Tensor) for v in gs)
     grads = [v if v is None or isinstance(v, Tensor) else Tensor._wrap(v) for v in gs]
@@ -257,8 +257,8 @@ def _call_backward(
         results = (results,)
     if len(results) > count and any(r is not None for r in results[count:]) or len(results) < count:
         raise RuntimeError(
-            f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {count}, got "
-            f"{len(results)})"
+            f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {count}, "
+            f"got {len(results)})"
         )
     for i, r in enumerate(results):
         if r is not None and not isinstance(r, Tensor):

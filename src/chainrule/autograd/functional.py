@@ -21,8 +21,9 @@ def _as_tuple(x: Any, name: str, function: str) -> tuple[Tensors, bool]:
         if not isinstance(t, Tensor):
             where = f"the {name} of {function}" if single else f"Tensor {i} of the {name} of {function}"
             raise TypeError(
-                f"The {name} given to {function} must be either a Tensor or a tuple of Tensors but {where} has type {type(t)}."
-            )  # noqa: E501
+                f"The {name} given to {function} must be either a Tensor or a tuple of Tensors "
+                f"but {where} has type {type(t)}."
+            )
     return listed, single
 
 
@@ -53,8 +54,8 @@ def _gradients(outputs: Tensors, inputs: Tensors, vs: Any, create_graph: bool, s
             )
         return tuple(Tensor._wrap(np.zeros_like(t._a)) for t in inputs)
     outs, cots = zip(*live)
-    found = grad(outs, inputs, None if cots[0] is None else cots, create_graph=create_graph, allow_unused=True,
-                 retain_graph=True)  # fmt: skip
+    weights = None if cots[0] is None else cots
+    found = grad(outs, inputs, weights, retain_graph=True, create_graph=create_graph, allow_unused=True)
     for i, g in enumerate(found):
         if g is None and strict:
             raise RuntimeError(
@@ -113,8 +114,8 @@ def jvp(
 
 
 def jacobian(
-    func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
-    strategy: str = "reverse-mode",
+    func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False,
+    vectorize: bool = False, strategy: str = "reverse-mode",
 ) -> Any:  # fmt: skip
     """The matrix of all ∂yᵢ/∂xⱼ, shape y.shape + x.shape; nested tuples for several inputs or outputs.
 
@@ -160,8 +161,8 @@ def _scalar_function(func: Callable[..., Any], name: str) -> Callable[..., Tenso
             )
         if y._a.size != 1:
             raise RuntimeError(
-                f"The Tensor returned by the function given to {name} should contain a single element, got shape "
-                f"{tuple(y._a.shape)}"
+                f"The Tensor returned by the function given to {name} should contain a single element, "
+                f"got shape {tuple(y._a.shape)}"
             )
         return y.squeeze() if y._a.ndim else y
 
@@ -169,8 +170,8 @@ def _scalar_function(func: Callable[..., Any], name: str) -> Callable[..., Tenso
 
 
 def hessian(
-    func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
-    outer_jacobian_strategy: str = "reverse-mode",
+    func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False,
+    vectorize: bool = False, outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:  # fmt: skip
     """The matrix of second derivatives of a scalar function: the jacobian of its gradient."""
     checked = _scalar_function(func, "hessian")

@@ -18,7 +18,7 @@ def get_gradient_edge(tensor: Tensor) -> Any:
 
 
 def increment_version(tensor: Any) -> None:
-    """Say that a tensor's memory was changed by other means (through NumPy), so that backward can refuse it."""
+    """Say that a tensor's memory was changed by other means (through NumPy): backward can refuse it."""
     from ..dispatch import where
     from ..inplace import touch
 

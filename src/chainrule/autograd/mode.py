@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from inspect import isclass, isgeneratorfunction
 from typing import Any, TypeVar
 
@@ -46,7 +46,7 @@ class _Context:
 
     def __call__(self, function: F) -> F:
         if isclass(function):
-            function.__init__ = self(function.__init__)  # type: ignore[misc]
+            function.__init__ = self(function.__init__)  # type: ignore[method-assign]
             return function
         if isgeneratorfunction(function):
             return self._generator(function)  # type: ignore[return-value]
@@ -64,7 +64,7 @@ class _Context:
         @wraps(function)
         def decorated(*args: Any, **kwargs: Any) -> Any:
             inner = function(*args, **kwargs)
-            step: Callable[[], Any] = lambda: next(inner)
+            step: Callable[[], Any] = partial(next, inner)
             while True:
                 try:
                     with self.clone():
@@ -73,13 +73,13 @@ class _Context:
                     return end.value
                 try:
                     sent = yield value
-                    step = lambda sent=sent: inner.send(sent)
+                    step = partial(inner.send, sent)
                 except GeneratorExit:
                     with self.clone():
                         inner.close()
                     raise
                 except BaseException as error:
-                    step = lambda error=error: inner.throw(error)
+                    step = partial(inner.throw, error)
 
         return decorated
 
@@ -149,7 +149,7 @@ class inference_mode(_Context):
         mode.inference = self.outer
 
     def clone(self) -> inference_mode:
-        return inference_mode(self.enabled)  # type: ignore[no-any-return]
+        return inference_mode(self.enabled)
 
 
 def is_grad_enabled() -> bool:

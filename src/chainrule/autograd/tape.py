@@ -1,8 +1,8 @@
 """The tape: one node per recorded operation, linked to the nodes that made its inputs.
 
-NOTE [Clock] Nodes and in-place changes draw from one counter. A node was made at `seq`; the storage of a tensor
-was last changed at `_stamp` of its root. A saved tensor was changed after it was saved exactly if stamp > seq, so
-saving costs nothing and no version is stored.
+NOTE [Clock] Nodes and in-place changes draw from one counter. A node was made at `seq`; the storage of a
+tensor was last changed at `_stamp` of its root. A saved tensor was changed after it was saved exactly if
+stamp > seq, so saving costs nothing and no version is stored.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ clock = _Clock()
 
 
 class _Mode(threading.local):
-    """Per thread: whether operations are recorded, whether this is inference mode, whether anomalies are looked for."""
+    """Per thread: whether operations are recorded, inference mode is on, anomalies are looked for."""
 
     grad = True
     inference = False
@@ -46,8 +46,9 @@ mode = _Mode()
 class Node:
     """One recorded operation: its record, what it saved, and the nodes its cotangents go to.
 
-    `args` are the tensors and attributes (for second order and change checks), `saved` the plain arrays in the
-    same order, `y` the output array if the rule reads it, `edges` the nodes of the inputs (None: no gradient needed).
+    `args` are the tensors and attributes (for second order and change checks), `saved` the plain arrays in
+    the same order, `y` the output array if the rule reads it, `edges` the nodes of the inputs (None: no
+    gradient needed).
     """
 
     __slots__ = ("__weakref__", "args", "edges", "extra", "g", "op", "saved", "seq", "shape", "where", "y")
@@ -82,16 +83,14 @@ class Node:
     def name(self) -> str:
         """What PyTorch calls this node, such as MulBackward0."""
         name = self.op.grad_name
-        return name(self.args) if callable(name) else name  # type: ignore[no-any-return]
+        return name(self.args) if callable(name) else name
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """The nodes that the cotangents go to, each with the number of the output it belongs to."""
         edges = self.edges
         number = not self.args or any(isinstance(a, (int, float, complex)) for a in self.args)
-        if number and getattr(
-            self.op, "weak", False
-        ):  # x ** 2: PyTorch's node has the base alone as its input
+        if number and getattr(self.op, "weak", False):  # x ** 2: PyTorch's node has one input, the base
             edges = tuple(e for e in edges if e is not None)
         return tuple((None, 0) if e is None else e.as_edge() for e in edges)
 
@@ -111,7 +110,7 @@ class Node:
         return Removable(self.more().node_prehooks, hook)
 
     def _tensor_hook(self, hook: Callable[..., Any]) -> Removable:
-        """Call hook(g) on the cotangent that arrives; what retain_grad() keeps is what all hooks have left of it."""
+        """Call hook(g) on the cotangent that arrives; retain_grad() keeps what all hooks have left of it."""
         hooks = self.more().prehooks
         retain = hooks.pop(RETAIN, None)
         handle = Removable(hooks, hook)
@@ -124,7 +123,7 @@ class Node:
 
 
 class Extra:
-    """What few nodes have: hooks before and after, the user's metadata, the line that changed a saved result."""
+    """What few nodes have: hooks, the user's metadata, the line that changed a saved result."""
 
     __slots__ = ("dirty", "hooks", "metadata", "node_prehooks", "prehooks")
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import bind, direct, unary
+from ..dispatch import bind
 from ..inplace import inplace as in_place
 from ..ops import activation as ops
 from ..ops import exponential, trigonometric
 from ..ops.record import Op
+from ..quick import direct, unary
 from ..tensor import Tensor
 from ..types import wrap_dim
 from .api import EVERYDAY, tensor_argument

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..dispatch import binary, bind, unary
+from ..dispatch import bind
 from ..dispatch import where as spot
 from ..inplace import assign, inplace, old_value, require_writable
 from ..ops.record import Op
+from ..quick import binary, unary
 from ..tensor import Tensor
 from ..types import dtype_of, float32, float64
 

@@ -8,9 +8,14 @@ from ..dispatch import bind, cast
 from ..inplace import inplace
 from ..ops import complex as ops
 from ..ops import rounding
-from ..tensor import Tensor, is_complex
+from ..tensor import Tensor
 from ..types import FLOAT, default, scalar_type
 from .api import method, tensor_argument, write
+
+
+def is_complex(input: Tensor) -> bool:
+    """Whether the dtype is complex."""
+    return input.dtype.is_complex
 
 
 def real(input: Tensor) -> Tensor:

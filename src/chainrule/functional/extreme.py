@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import return_types
-from ..dispatch import direct
 from ..ops import extreme as ops
 from ..ops.record import Op
+from ..quick import direct
 from ..tensor import Tensor
 from ..types import BOOL, COMPLEX, FROM_NUMPY, scalar_type, wrap_dim
 from .api import method, tensor_argument, write

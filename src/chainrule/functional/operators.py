@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dispatch import binary, reverse, unary
 from ..inplace import inplace
 from ..ops import arithmetic, bitwise, compare
 from ..ops.record import Op
+from ..quick import binary, reverse, unary
 from ..tensor import Tensor
 from ..types import scalar_type
 

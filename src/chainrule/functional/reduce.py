@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from ..dispatch import bind, cast, direct
+from ..dispatch import bind, cast
 from ..ops import arithmetic
 from ..ops import reduce as ops
 from ..ops.record import Op
+from ..quick import direct
 from ..tensor import Tensor
 from ..types import COMPLEX, FLOAT, FROM_NUMPY, INT, DType, as_dtype, default, scalar_type, wrap_dims
 from .api import method, tensor_argument, write

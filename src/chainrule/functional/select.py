@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dispatch import bind, constant, direct
+from ..dispatch import bind, constant
 from ..inplace import inplace
 from ..ops import select as ops
+from ..quick import direct
 from ..tensor import Tensor
 from ..types import COMPLEX, FLOAT, bool_, uint8
 from .api import EVERYDAY, binary_function, method, tensor_argument, write

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._names import TorchNamed
 from ..device import require_cpu
 from ..tensor import Tensor
 from ..types import DType, as_dtype, default
@@ -16,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _ParameterType(type):
+class _ParameterType(TorchNamed):
     """Tensors of other subclasses count as parameters when `Parameter(t)` has marked them."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
@@ -25,7 +26,7 @@ class _ParameterType(type):
         return super().__instancecheck__(instance)
 
 
-class _BufferType(type):
+class _BufferType(TorchNamed):
     """A buffer is an ordinary tensor with a mark."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
@@ -50,6 +51,8 @@ class Parameter(Tensor, metaclass=_ParameterType):
     Parameter containing:
     tensor([1., 2.], requires_grad=True)
     """
+
+    torch_name = "torch.nn.parameter.Parameter"
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:

@@ -74,8 +74,8 @@ class Op:
     __slots__ = (
         "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "drops", "dtype", "floats",
         "forward", "grad_name", "joint", "lower", "name", "nargs", "needs", "nondiff", "outputs", "prec",
-        "promote", "pulls", "reads", "reads_each", "reads_outputs", "reads_y", "refuses", "samples", "shape", "singular",
-        "sizes", "tex", "view", "vjp", "weak",
+        "promote", "pulls", "reads", "reads_each", "reads_outputs", "reads_y", "refuses", "samples", "shape",
+        "singular", "sizes", "tex", "view", "vjp", "weak",
     )  # fmt: skip
 
     name: str
@@ -195,7 +195,7 @@ def _names_read(rule: Rule) -> tuple[set[str], set[str]]:
 
 
 def _outputs_read(rule: Rule, y: str, outputs: int) -> set[int]:
-    """Which outputs the rule reads of the list `y`: those of `y[k]`; all of them if y is used in any other way."""
+    """Which outputs the rule reads of the list `y`: those of `y[k]`; all if y is used in any other way."""
     import dis
 
     code = list(dis.get_instructions(rule))

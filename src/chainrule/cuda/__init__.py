@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._missing import module_getattr
-from .device import require_cpu
+from .._missing import module_getattr
+from ..device import require_cpu
 
 
 def is_available() -> bool:
