@@ -7,8 +7,8 @@ stamp > seq, so saving costs nothing and no version is stored.
 
 from __future__ import annotations
 
-import threading
 import weakref
+from _thread import _local  # threading.local itself, without the 2 ms that importing threading takes
 from collections.abc import Callable
 from itertools import count
 from types import CodeType
@@ -31,7 +31,7 @@ class _Clock:
 clock = _Clock()
 
 
-class _Mode(threading.local):
+class _Mode(_local):
     """Per thread: whether operations are recorded, inference mode is on, anomalies are looked for."""
 
     grad = True
