@@ -20,6 +20,8 @@ def _linear(x: Any, w: Any, b: Any) -> Any:
         y = np.matmul(x.reshape(-1, x.shape[-1]), w.T).reshape(*x.shape[:-1], *w.shape[:-1])
     else:
         y = np.matmul(x, w.T)
+    if y.dtype != x.dtype:  # NumPy multiplies bfloat16 matrices in float32
+        y = y.astype(x.dtype)
     if b is None:
         return y
     if y.ndim and b.dtype == y.dtype and b.ndim <= y.ndim:
