@@ -55,7 +55,7 @@ def text(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def machine() -> str:
+def machine(packages: tuple[str, ...] = ("numpy", "torch")) -> str:
     """The processor, its cores, and the versions of what was measured."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
@@ -64,8 +64,8 @@ def machine() -> str:
             (x.split(":")[1].strip() for x in info.read_text().splitlines() if x.startswith("model name")),
             name,
         )
-    packages = [p for p in ("numpy", "torch") if available(p)]
-    versions = ", ".join(f"{p} {version(p)}" for p in packages)
+    found = [p for p in packages if available(p)]
+    versions = ", ".join(f"{p} {version(p)}" for p in found)
     return (
         f"{name}, {os.cpu_count()} cores, {platform.system()}; Python {platform.python_version()}, {versions}"
     )
@@ -73,13 +73,19 @@ def machine() -> str:
 
 def write(tables: dict[str, Table]) -> None:
     """Put the tables into RESULTS.md, in place of those of the same claims."""
-    old = RESULTS.read_text(encoding="utf8") if RESULTS.exists() else "# Measured figures\n"
     for name, table in tables.items():
-        mark = f"<!-- {name} -->"
-        block = f"{mark}\nMeasured {date.today()} on {machine()}.\n\n{text(table)}{mark}\n"
-        if mark in old:
-            before, _, rest = old.partition(mark)
-            old = before + block + rest.partition(mark)[2].lstrip("\n")
-        else:
-            old += "\n" + block
+        put(name, f"Measured {date.today()} on {machine()}.\n\n{text(table)}")
+
+
+def put(name: str, section: str) -> None:
+    """Put a section into RESULTS.md between its marks, in place of what stood there."""
+    old = RESULTS.read_text(encoding="utf8") if RESULTS.exists() else "# Measured figures\n"
+    mark = f"<!-- {name} -->"
+    block = f"{mark}\n{section}{mark}\n"
+    if mark in old:
+        before, _, rest = old.partition(mark)
+        tail = rest.partition(mark)[2].lstrip("\n")
+        old = before + block + (f"\n{tail}" if tail else "")
+    else:
+        old += "\n" + block
     RESULTS.write_text(old, encoding="utf8")

@@ -12,6 +12,7 @@ from . import return_types as return_types
 from ._memory import keep_freed_memory as _keep_freed_memory
 from ._missing import module_getattr
 from .functional import operators as _operators  # noqa: F401  (attach methods)
+from .autograd.native import CHOICE as _eager, native as _native
 from .autograd.mode import (
     enable_grad as enable_grad, inference_mode as inference_mode, is_grad_enabled as is_grad_enabled,
     is_inference_mode_enabled as is_inference_mode_enabled, no_grad as no_grad,
@@ -249,6 +250,8 @@ if TYPE_CHECKING:
     from . import utils as utils
     from ._repr import set_printoptions as set_printoptions
     from .amp import autocast as autocast
+    from .compile.step import compile as compile
+    from .compile.train import train as train
     from .determinism import (
         are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
     )
@@ -284,6 +287,7 @@ else:
     )  # fmt: skip
     _ELSEWHERE = {
         "autocast": ".amp",
+        "train": ".compile.train",
         **dict.fromkeys(_SETTINGS, ".determinism"),
         "save": ".serialization",
         "load": ".serialization",
@@ -292,3 +296,14 @@ else:
         **dict.fromkeys(_NETWORK, ".nn.functional"),
     }
     __getattr__ = module_getattr(__name__, _ELSEWHERE)
+
+
+def _begin_native_eager() -> None:
+    from .compile.eager.install import begin
+
+    begin(everything=_eager == "native")
+
+
+_native.begin = _begin_native_eager
+if _eager == "native":
+    _begin_native_eager()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 from collections.abc import Iterator
@@ -142,7 +143,8 @@ class Generator:
         record["seed"] = self._seed
         record["seeded"] = 1
         record["left"] = _N + 1 - engine["pos"]
-        record["next"] = 0 if self._fresh else engine["pos"]
+        unused = self._fresh and engine["pos"] == _N and engine["key"][0] == self._seed & 0xFFFFFFFF
+        record["next"] = 0 if unused else engine["pos"]  # code that draws from memory() leaves _fresh as it was
         record["key"] = engine["key"]
         if self.next_normal is not None:
             record["normal_is_valid"], record["normal_y"] = 1, self.next_normal
@@ -198,6 +200,11 @@ class Generator:
 
     def __setstate__(self, state: NDArray[np.uint8]) -> None:
         self.set_state(state)
+
+    def memory(self) -> NDArray[np.uint32]:
+        """The engine's own memory, for code that draws from it: 624 words and the place of the next one."""
+        address: int = self._bits.ctypes.state_address
+        return np.frombuffer((ctypes.c_uint32 * (_N + 1)).from_address(address), np.uint32)
 
     def raw(self, n: int) -> NDArray[np.uint64]:
         """The next n 32-bit words, each in a uint64: the form that the engine yields fastest, shape (n,)."""

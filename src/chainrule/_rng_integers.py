@@ -66,10 +66,7 @@ def random_(
     dtype = np.dtype(dtype)
     if low is None:
         return _random_unbounded(generator, shape, dtype)
-    for bound in (low, high):
-        if bound is not None and not _INT64_MIN <= bound <= _INT64_MAX:
-            text = "Overflow when unpacking long long"
-            raise ValueError(message(text, came=f"bound {bound}", expected="-2**63 <= bound <= 2**63 - 1"))
+    require_int64(low, high)
     if high is None and low == _INT64_MIN:
         return _random_all_64_bits(generator, shape, dtype)
     start, last = _range_with_high(low, high, dtype) if high is not None else _range_to_largest(low, dtype)
@@ -85,6 +82,14 @@ def random_(
     if start:
         values += start
     return narrow(values, dtype).reshape(shape)
+
+
+def require_int64(*bounds: int | None) -> None:
+    """Raise ValueError for a bound that no int64 holds."""
+    for bound in bounds:
+        if bound is not None and not _INT64_MIN <= bound <= _INT64_MAX:
+            text = "Overflow when unpacking long long"
+            raise ValueError(message(text, came=f"bound {bound}", expected="-2**63 <= bound <= 2**63 - 1"))
 
 
 def _random_unbounded(generator: Generator, shape: Shape, dtype: np.dtype[Any]) -> Array:
@@ -196,7 +201,7 @@ def _check_range(low: int, last: int, dtype: np.dtype[Any]) -> None:
                 f"{name} is out of bounds {limit}. Due to precision limitations {cpp_type(dtype)} can "
                 "support discrete uniform distribution only within this range. "
                 "Draw int64 numbers and convert them.",
-                stacklevel=5,
+                stacklevel=8,
             )
 
 

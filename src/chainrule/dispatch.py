@@ -76,6 +76,12 @@ def constant(value: Any, dtype: Any) -> Any:
 
 def bind(op: Op, args: tuple[Any, ...]) -> Any:
     """Apply `op` to tensors and attributes: compute on the arrays, record if a gradient is wanted."""
+    tracer = clock.tracer
+    if tracer is not None:
+        if tracer.here():
+            args = tracer.entered(op, args)
+        else:
+            tracer = None
     if op.promote:
         args = _promoted(op, args)
     n = op.nargs
@@ -103,7 +109,7 @@ def bind(op: Op, args: tuple[Any, ...]) -> Any:
                 edges.append(None)
         saved = (tuple(arrays), *args[1:]) if n < 0 else (*arrays, *args[n:])
     try:
-        out = op.forward(*saved)
+        out = op.forward(*saved) if tracer is None else tracer.apply(op, saved)
     except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
         raise worded(op, args, error) from None
     if op.promote and getattr(saved[0], "dtype", None) == bfloat16.np and op.dtype == "same":
@@ -166,7 +172,7 @@ def _several(op: Op, out: Any, node: Node | None) -> list[Tensor]:
 def link_view(op: Op, source: Tensor, result: Tensor, args: tuple[Any, ...]) -> None:
     """Make `result` a view of `source`'s root if NumPy shared the memory (a reshape may have copied)."""
     out, a = result._a, source._a
-    if type(out) is not ndarray or out.base is None:
+    if not isinstance(out, ndarray) or out.base is None:
         return
     if out.base is not a and out.base is not a.base and not np.may_share_memory(out, a):
         return

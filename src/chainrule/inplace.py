@@ -17,12 +17,14 @@ from .autograd.tape import RETAIN, Node, Output, clock, mode, tick
 from .dispatch import bind, cast, constant, where
 from .errors import message, source_line
 from .ops.movement import detach, view_scatter
+from .ops.rearrange import clone
 from .ops.record import Op
 from .tensor import Tensor, new_tensor
 from .types import BOOL, FROM_NUMPY, dtype_of, scalar_dtype, scalar_type
 
 ndarray = np.ndarray
 _F32 = np.dtype(np.float32)
+CHANGES: dict[Callable[..., Any], Op] = {}  # the short methods made here, which native ones may replace
 _IN_PLACE = {
     operator.add: operator.iadd, operator.sub: operator.isub, operator.mul: operator.imul,
     operator.truediv: operator.itruediv, operator.pow: operator.ipow,
@@ -79,7 +81,7 @@ def _leaf(what: str, x: Tensor) -> str:
 def assign(x: Tensor, r: Tensor, spot: Any) -> Tensor:
     """Write the recorded result `r` into x's memory and give x its place on the tape: NOTE [In place]."""
     a = x._array()
-    out = r._a
+    out = r._array() if mode.tracing else r._a
     kind = FROM_NUMPY[out.dtype].category
     if kind > FROM_NUMPY[a.dtype].category:
         raise RuntimeError(f"result type {_kind(out)} can't be cast to the desired output type {_kind(a)}")
@@ -170,9 +172,16 @@ def _rederive(view: Tensor, root: Tensor) -> None:
 def old_value(x: Tensor, copy: bool) -> Tensor:
     """x as it is before the change, for the record: with its own memory if the rule will read the values."""
     t: Tensor = new_tensor(Tensor)
-    t._a = x._array().copy() if copy else x._a
+    t._a, t._node = x._array() if mode.tracing else x._a, None
+    if copy:
+        t._a = t._a.copy() if plain(t._a) else bind(clone, (t,))._a
     t._node = x._node
     return t
+
+
+def plain(a: Any) -> bool:
+    """Whether a short cut may compute on `a` itself: it is NumPy's own, and no tracer has to see it."""
+    return (type(a) is ndarray or isinstance(a, np.generic)) and not mode.tracing
 
 
 def inplace(op: Op, function: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
@@ -196,7 +205,7 @@ def _quick(
 
     def method(x: Tensor, y: Any) -> Tensor:
         a = x._a
-        if type(a) is ndarray and (x._node is None or not mode.grad):
+        if type(a) is ndarray and (x._node is None or not mode.grad) and not mode.tracing:
             kind = a.dtype
             if isinstance(y, Tensor):
                 b = y._a
@@ -220,6 +229,7 @@ def _quick(
                 return x
         return general(x, y)
 
+    CHANGES[method] = op
     return method
 
 
@@ -229,6 +239,7 @@ __all__ = [
     "assign",
     "inplace",
     "old_value",
+    "plain",
     "rebase",
     "require_own_memory",
     "require_writable",

@@ -21,6 +21,7 @@ ndarray = np.ndarray
 new_node: Callable[[type[Node]], Node] = object.__new__
 _NONE1, _NONE2 = (None,), (None, None)
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+SHORT: dict[Callable[..., Any], Op] = {}  # the functions made here, which native ones may replace
 
 
 def unary(op: Op) -> Callable[[Tensor], Tensor]:
@@ -29,6 +30,8 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
     keep = op.differentiable
 
     def call(x: Tensor) -> Tensor:
+        if clock.tracer is not None:
+            return bind(op, (x,))
         a = x._a
         if picky and (kind := a.dtype) is not _F32 and kind is not _F64:
             return bind(op, (x,))
@@ -56,6 +59,7 @@ def unary(op: Op) -> Callable[[Tensor], Tensor]:
             r._node = None
         return r
 
+    SHORT[call] = op
     return call
 
 
@@ -64,6 +68,8 @@ def direct(op: Op) -> Callable[..., Tensor]:
     f, keep = op.forward, op.differentiable
 
     def call(x: Tensor, *attrs: Any) -> Tensor:
+        if clock.tracer is not None:
+            return bind(op, (x, *(a.item() if isinstance(a, ndarray) and not a.ndim else a for a in attrs)))
         a = x._a
         n = x._node
         try:
@@ -92,6 +98,8 @@ def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
     picky = op.floats or op.refuses not in ("", "B")
 
     def call(x: Tensor, y: Any) -> Tensor:
+        if clock.tracer is not None:
+            return other(op, x, y)
         a = x._a
         kind = a.dtype
         t = type(y)
@@ -131,6 +139,7 @@ def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
             r._node = None
         return r
 
+    SHORT[call] = op
     return call
 
 

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from ._mt19937 import Generator
 from ._rng_continuous import cauchy, exponential, log_normal, normal, uniform
 from ._rng_discrete import bernoulli, dropout_mask, geometric, multinomial, poisson
-from ._rng_integers import randint, random_, randperm
+from ._rng_integers import randint, random_, randperm, require_int64
 
 __all__ = [
     "Generator", "bernoulli", "cauchy", "default_generator", "dropout_mask", "exponential", "fork_rng",
     "geometric", "get_rng_state", "initial_seed", "log_normal", "manual_seed", "multinomial", "normal",
-    "poisson", "randint", "random_", "randperm", "seed", "set_rng_state", "uniform",
+    "poisson", "randint", "random_", "randperm", "require_int64", "seed", "set_rng_state", "uniform",
 ]  # fmt: skip
 
 default_generator = Generator()

@@ -17,7 +17,7 @@ import numpy as np
 
 from ._names import TorchNamed
 from ._size import Size, size_of
-from .autograd.tape import RETAIN, AccumulateGrad, Node, Output, Removable, mode
+from .autograd.tape import RETAIN, AccumulateGrad, Node, Output, Removable, clock, last_change, mode
 from .device import device as Device
 from .errors import message
 from .ops.record import Carrier
@@ -55,6 +55,7 @@ class Tensor(_Base, metaclass=TorchNamed):
     _views: list[Any] | None = None
     _stamp: int = 0
     _touched: Any = None
+    _cells: tuple[Any, ...] = ()  # of the compiled steps that write this memory
     _read_by: Any = None  # weak reference to the node whose rule reads this output, of an integer output
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -63,6 +64,8 @@ class Tensor(_Base, metaclass=TorchNamed):
 
     @classmethod
     def _wrap(cls, array: Any, requires_grad: bool = False) -> Tensor:
+        if clock.tracer is not None:
+            clock.tracer.made(array)
         t: Tensor = new_tensor(cls)
         t._a = array
         t._node = None
@@ -72,9 +75,9 @@ class Tensor(_Base, metaclass=TorchNamed):
 
     def _array(self) -> np.ndarray[Any, Any]:
         """The storage as an array that can be shared and written (see NOTE [Storage])."""
-        a = self._a
+        a = self._a if clock.tracer is None else clock.tracer.storage(self)
         if type(a) is not ndarray:
-            self._a = a = np.asarray(a)
+            self._a = a = np.asanyarray(a)
         return a
 
     # ----- what it is
@@ -109,7 +112,7 @@ class Tensor(_Base, metaclass=TorchNamed):
     @property
     def _version(self) -> int:
         """Grows with every in-place change of the memory (0: never changed)."""
-        return (self._base if self._base is not None else self)._stamp
+        return last_change(self._base if self._base is not None else self)[0]
 
     @property
     def output_nr(self) -> int:
@@ -262,7 +265,7 @@ class Tensor(_Base, metaclass=TorchNamed):
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             )
-        return self._array()
+        return self._array() if clock.tracer is None else clock.tracer.to_numpy(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         a = self.numpy()
@@ -288,7 +291,7 @@ class Tensor(_Base, metaclass=TorchNamed):
             if a.size == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
             raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
-        return bool(a.item())
+        return bool(a)
 
     def __float__(self) -> float:
         return float(self.item())

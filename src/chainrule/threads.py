@@ -30,6 +30,9 @@ def _openblas() -> tuple[Callable[[int], Any], Callable[[], int]] | None:
     return None
 
 
+listeners: list[Callable[[int], None]] = []  # told of every new number of threads
+
+
 class _Asked:
     threads: int | None = None
     interop: int = 1
@@ -50,6 +53,8 @@ def set_num_threads(threads: int) -> None:
     if blas is not None:
         blas[0](threads)
     _Asked.threads = threads
+    for tell in listeners:
+        tell(threads)
 
 
 def get_num_threads() -> int:

@@ -8,6 +8,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from ._structure import changed
+
 Shape = tuple[int, ...]
 
 
@@ -115,6 +117,7 @@ def set_default_dtype(dtype: DType) -> None:
     if not isinstance(dtype, DType) or not dtype.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, got {dtype!r}")
     default.dtype = dtype
+    changed()
 
 
 def get_default_dtype() -> DType:

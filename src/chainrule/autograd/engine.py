@@ -7,7 +7,7 @@ value's own node: no graph search, no recursion, one deterministic order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from sys import getrefcount
 from typing import Any
 
@@ -22,6 +22,7 @@ from .cotangents import as_tuple, cotangents_of
 from .faults import check_nan, check_ready, nothing
 from .hooks import after_accumulation, after_node, as_tensor, before_node, hooked
 from .mode import set_grad
+from .native import native
 from .tape import FREED, AccumulateGrad, Node, Output, clock, mode
 
 
@@ -174,8 +175,23 @@ def run(
 
 def run_one(node: Node, g: Any, keep: bool) -> None:
     """The everyday case: one root, first order, all leaves."""
+    if native.walk is None:
+        native.count()
+    elif clock.tracer is None and not clock.complex and not mode.anomaly:
+        native.walk(node, g, keep)
+        return
     node.g = g
     heap = [(-node.seq, node)]
+    try:
+        _walk(heap, keep, False, None, None)
+    finally:
+        for _, left in heap:
+            left.g = None
+
+
+def walk_on(heap: list[tuple[int, Node]], keep: bool) -> None:
+    """Walk on from nodes that have their cotangents."""
+    heapify(heap)
     try:
         _walk(heap, keep, False, None, None)
     finally:
@@ -238,7 +254,7 @@ def _walk(
                 if e is not None and pull is not None:
                     gi = g if pull is same else pull(g, y, *saved)
                     if gi.shape != e.shape:
-                        gi = sum_to.forward(gi, e.shape)
+                        gi = sum_to(gi, e.shape)
                     if e.g is None:
                         e.g = gi
                         heappush(heap, (-e.seq, e))
@@ -313,6 +329,21 @@ def _as_saved(array: Any, node: Node, index: int | None = None) -> Tensor:
     return t
 
 
+def _accumulate_traced(leaf: Tensor, old: Tensor | None, g: Any) -> None:
+    """accumulate() inside a trace: a new `.grad`, or one changed in place, as the program will do it."""
+    clock.tracer.leaf(leaf, old)
+    if not isinstance(g, Tensor):
+        g = Tensor._wrap(g)
+    clock.tracer.lift(g, old)
+    if old is None:
+        leaf._grad = g
+    else:
+        old._a[...] = old._a + g._a
+    node: Any = leaf._node
+    if node.post_hooks:
+        after_accumulation(node, leaf)
+
+
 def _references(g: Any) -> int:
     return getrefcount(g)
 
@@ -332,6 +363,9 @@ def accumulate(node: AccumulateGrad, g: Any) -> None:
     if leaf is None:
         return
     old = leaf._grad
+    if clock.tracer is not None and clock.tracer.here():
+        _accumulate_traced(leaf, old, g)
+        return
     if isinstance(g, Tensor):
         leaf._grad = g.clone() if old is None else old + g
     elif old is None:

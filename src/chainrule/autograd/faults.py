@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import message, source_line
 from ..tensor import Tensor
-from .tape import FREED, Node, clock, mode
+from .tape import FREED, Node, clock, last_change, mode
 
 
 def not_scalar(t: Tensor) -> str:
@@ -66,8 +66,9 @@ def check_ready(node: Node) -> None:
         for x in _read(node):
             if isinstance(x, Tensor):
                 root = x._base if x._base is not None else x
-                if root._stamp > node.seq:
-                    changed = root._touched
+                stamp, spot = last_change(root)
+                if stamp > node.seq:
+                    changed = spot
                     break
         else:
             return

@@ -7,9 +7,17 @@ from functools import partial, wraps
 from inspect import isclass, isgeneratorfunction
 from typing import Any, TypeVar
 
+from .. import _structure
 from .tape import mode
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def put_grad(wanted: bool) -> None:
+    """Set this thread's grad mode; compiled steps, traced in one mode, see that it is another one."""
+    if mode.grad is not wanted:
+        _structure.count[0] += -_structure.NO_GRAD if wanted else _structure.NO_GRAD
+        mode.grad = wanted
 
 
 class set_grad:
@@ -22,10 +30,10 @@ class set_grad:
 
     def __enter__(self) -> None:
         self.before = mode.grad
-        mode.grad = self.wanted
+        put_grad(self.wanted)
 
     def __exit__(self, *exc: object) -> None:
-        mode.grad = self.before
+        put_grad(self.before)
 
 
 class _Context:
@@ -36,10 +44,10 @@ class _Context:
 
     def __enter__(self) -> Any:
         self.before = mode.grad
-        mode.grad = self.wanted
+        put_grad(self.wanted)
 
     def __exit__(self, *exc: object) -> None:
-        mode.grad = self.before
+        put_grad(self.before)
 
     def clone(self) -> _Context:
         return type(self)()
@@ -113,16 +121,16 @@ class set_grad_enabled(_Context):
     def __init__(self, mode_: bool = True, **kwargs: bool) -> None:
         self.wanted = bool(kwargs.get("mode", mode_))
         self.before = mode.grad
-        mode.grad = self.wanted
+        put_grad(self.wanted)
 
     def __enter__(self) -> None:
-        mode.grad = self.wanted
+        put_grad(self.wanted)
 
     def clone(self) -> set_grad_enabled:
         return set_grad_enabled(self.wanted)
 
     def __call__(self, function: F) -> F:
-        mode.grad = self.before
+        put_grad(self.before)
         return super().__call__(function)
 
 

@@ -2,7 +2,8 @@
 
 NOTE [Clock] Nodes and in-place changes draw from one counter. A node was made at `seq`; the storage of a
 tensor was last changed at `_stamp` of its root. A saved tensor was changed after it was saved exactly if
-stamp > seq, so saving costs nothing and no version is stored.
+stamp > seq, so saving costs nothing and no version is stored. A compiled step notes its time in a cell that
+the roots it writes have in common (`_cells`): the last change is the latest of the stamp and the cells.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from itertools import count
 from types import CodeType
 from typing import Any
 
+from .._structure import changed
+
 tick: Callable[[], int] = count(1).__next__
 Where = tuple[CodeType, int]
 
@@ -21,21 +24,35 @@ Where = tuple[CodeType, int]
 class _Clock:
     """When any tensor was last changed in place: a walk over nodes older than that need not look closer."""
 
-    __slots__ = ("complex", "touched")
+    __slots__ = ("complex", "touched", "tracer")
 
     def __init__(self) -> None:
         self.touched = 0
         self.complex = False  # whether complex numbers were ever recorded: their rules conjugate
+        self.tracer: Any = None  # what writes the running function down as a program, while one is traced
 
 
 clock = _Clock()
 
 
+def last_change(root: Any) -> tuple[int, Any]:
+    """When the memory of a root tensor was last changed, and by which line: see NOTE [Clock]."""
+    stamp, spot = root._stamp, root._touched
+    for cell in root._cells:
+        if cell.value > stamp:
+            stamp, spot = cell.value, cell.where
+    return stamp, spot
+
+
 class _Mode(_local):
-    """Per thread: whether operations are recorded, inference mode is on, anomalies are looked for."""
+    """Per thread: whether operations are recorded, inference mode is on, anomalies are looked for.
+
+    While `tracing`, the short cuts that compute outside `dispatch.bind` stand aside.
+    """
 
     grad = True
     inference = False
+    tracing = False
     anomaly = False
     check_nan = True
 
@@ -191,9 +208,11 @@ class Removable:
         self.id = next(Removable._next)
         self.tables = (hooks, *others)
         hooks[self.id] = hook
+        changed()
 
     def remove(self) -> None:
         """Take the hook off; doing so twice does nothing."""
+        changed()
         for table in self.tables:
             table.pop(self.id, None)
 

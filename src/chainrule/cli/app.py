@@ -49,3 +49,19 @@ def _run(
     Options come before FILE; everything after FILE is the program's own.
     """
     raise typer.Exit(run_file(file, args or [], seed))
+
+
+@app.command("cache")
+def _cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all entries.")] = False,
+) -> None:
+    """Show what compiled steps have left on disk, for the next run to start sooner.
+
+    The folder is `chainrule` in your cache folder; CHAINRULE_CACHE names another, CHAINRULE_CACHE=off
+    turns the cache off. It never grows beyond 256 MB.
+
+    Examples: `chainrule cache` shows it, `chainrule cache --clear` empties it.
+    """
+    from chainrule.cli.cache import show
+
+    raise typer.Exit(show(clear))

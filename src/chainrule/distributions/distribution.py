@@ -6,9 +6,15 @@ from typing import Any, Self
 
 from ..autograd.mode import no_grad
 from ..functional.dtypes import Size
+from ..inplace import plain
 from ..tensor import Tensor
 from .constraints import Constraint
 from .utils import broadcast_all
+
+
+def _all(valid: Tensor) -> bool:
+    """Whether a check holds everywhere; taken for granted where the values are not known yet."""
+    return not plain(valid._a) or bool(valid.all())
 
 
 class Distribution:
@@ -44,7 +50,7 @@ class Distribution:
     def _check_parameters(self) -> None:
         for name, constraint in self.arg_constraints.items():
             value = self.__dict__.get(name)  # the other parameterisation is computed on first use
-            if value is not None and not bool(constraint.check(value).all()):
+            if value is not None and not _all(constraint.check(value)):
                 raise ValueError(
                     f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of "
                     f"distribution {self!r} to satisfy the constraint {constraint!r}, but found invalid "
@@ -158,7 +164,7 @@ class Distribution:
             raise ValueError(
                 f"Value is not broadcastable with batch_shape+event_shape: {shape} vs {expected}."
             )
-        if self.support is not None and not bool(self.support.check(value).all()):
+        if self.support is not None and not _all(self.support.check(value)):
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(shape)}) to be within the "
                 f"support ({self.support!r}) of the distribution {self!r}, but found invalid values:\n{value}"

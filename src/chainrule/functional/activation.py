@@ -6,14 +6,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from ..dispatch import bind
 from ..inplace import inplace as in_place
 from ..ops import activation as ops
 from ..ops import exponential, trigonometric
+from ..ops.random import rrelu_slopes
 from ..ops.record import Op
 from ..quick import direct, unary
+from ..random import default_generator
 from ..tensor import Tensor
 from ..types import wrap_dim
 from .api import EVERYDAY, tensor_argument
@@ -193,13 +193,8 @@ def rrelu(
         )
     if not training:
         return _apply("rrelu", ops.leaky_relu, input, (lower + upper) / 2, inplace=inplace)
-    from ..random import default_generator, uniform
-
-    a = input._array()
-    noise = np.ones_like(a)
-    below = a <= 0
-    noise[below] = uniform(generator or default_generator, (int(below.sum()),), np.float64, lower, upper)
-    return _apply("rrelu", ops.rrelu, input, Tensor._wrap(noise), inplace=inplace)
+    slopes = bind(rrelu_slopes, (input, generator or default_generator, float(lower), float(upper)))
+    return _apply("rrelu", ops.rrelu, input, slopes, inplace=inplace)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

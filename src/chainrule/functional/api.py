@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..dispatch import bind
+from ..dispatch import bind, cast
 from ..dispatch import where as spot
 from ..inplace import assign, inplace, old_value, require_writable
+from ..ops.rearrange import clone
 from ..ops.record import Op
 from ..quick import binary, unary
 from ..tensor import Tensor
@@ -33,7 +34,8 @@ def write(out: Tensor, result: Tensor) -> Tensor:
             "arguments requires grad."
         )
     if out._a.shape != result._a.shape:
-        out._a = result._array().astype(out._a.dtype)
+        kind = dtype_of(out._a)
+        out._a = (cast(result, kind) if result._a.dtype != kind.np else bind(clone, (result,)))._a
         return out
     return assign(out, result, spot())
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
+from ..dispatch import bind
+from ..ops import search as ops
 from ..tensor import Tensor
-from ..types import FLOAT, FROM_NUMPY, INT, float32, scalar_type, wrap_dim
+from ..types import FLOAT, FROM_NUMPY, INT, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
 from .extreme import real_only
 
@@ -112,15 +114,12 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{scalar_type(input.dtype)}'")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
-    if a.ndim != 1 or (a.size and a.min() < 0):
+    if a.ndim != 1:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    if weights is None:
-        return Tensor._wrap(np.bincount(a.astype(np.int64), minlength=minlength).astype(np.int64))
-    if weights._a.shape != a.shape:
+    if weights is not None and weights._a.shape != a.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
-    dtype = np.float32 if weights.dtype is float32 else np.float64
-    w = weights._array().astype(np.float64)
-    return Tensor._wrap(np.bincount(a.astype(np.int64), w, minlength).astype(dtype))
+    length = max(int(input.max()) + 1, 0, minlength) if a.size else minlength
+    return bind(ops.bincount, (input, weights, length))
 
 
 def _range(name: str, a: Any, low: Any, high: Any) -> tuple[float, float]:
@@ -155,24 +154,9 @@ def histc(input: Tensor, bins: int = 100, min: Any = 0, max: Any = 0, *, out: Te
     if input.dtype.category != FLOAT:
         raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{scalar_type(input.dtype)}'")
     bins = _positive(bins)
-    a = input._array().reshape(-1)
-    low, high = _range("torch.histc", a, float(min), float(max))
-    edges = np.linspace(low, high, bins + 1)
-    result = Tensor._wrap(_counted([a.astype(np.float64)], [edges], None).astype(a.dtype))
+    low, high = _range("torch.histc", input._array(), float(min), float(max))
+    result: Tensor = bind(ops.histc, (input, low, high, bins))
     return result if out is None else write(out, result)
-
-
-def _counted(columns: list[Any], edges: list[Any], weight: Any) -> Any:
-    """Counts on the grid of edges; each interval holds its left edge, the last one its right edge too."""
-    inside = np.ones(columns[0].shape, bool)
-    at = []
-    for x, e in zip(columns, edges):
-        inside &= (x >= e[0]) & (x <= e[-1])
-        at.append(np.minimum(np.searchsorted(e, x, side="right") - 1, len(e) - 2))
-    shape = tuple(len(e) - 1 for e in edges)
-    flat = np.ravel_multi_index([p[inside] for p in at], shape)
-    weights = None if weight is None else weight[inside].astype(np.float64)
-    return np.bincount(flat, weights, int(np.prod(shape))).reshape(shape)
 
 
 def _edges(a: Any, bins: Any, span: Any, dim: int, name: str) -> Any:
@@ -210,7 +194,7 @@ def histogram(
     a = input._array().reshape(-1)
     e = _edges(a, bins, range, 0, "torch.histogramdd")
     w = None if weight is None else weight._array().reshape(-1)
-    counts = _counted([a], [e], w)
+    counts = ops.counted([a], [e], w)
     hist = (_density(counts, [e]) if density else counts).astype(a.dtype)
     results = [Tensor._wrap(hist), Tensor._wrap(np.array(e))]
     if out is not None:
@@ -242,7 +226,7 @@ def histogramdd(
     edges = [
         _edges(c, b, s, i, "torch.histogramdd") for i, (c, b, s) in enumerate(zip(columns, per_dim, spans))
     ]
-    counts = _counted(columns, edges, None if weight is None else weight._array().reshape(-1))
+    counts = ops.counted(columns, edges, None if weight is None else weight._array().reshape(-1))
     hist = (_density(counts, edges) if density else counts).astype(a.dtype)
     return return_types.histogramdd([Tensor._wrap(hist), tuple(Tensor._wrap(np.array(e)) for e in edges)])
 

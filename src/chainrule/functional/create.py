@@ -6,9 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.mode import set_grad
+from ..autograd.tape import mode
 from ..device import require_cpu
+from ..dispatch import bind, cast
 from ..dispatch import where as spot
-from ..inplace import assign, require_writable, touch
+from ..inplace import assign, plain, require_writable, touch
+from ..ops.rearrange import clone
 from ..tensor import Tensor
 from ..types import FROM_NUMPY, DType, as_dtype, default, dtype_of, promote_types, scalar_dtype
 from .api import method
@@ -34,7 +38,12 @@ def tensor(
     """
     if device is not None:
         require_cpu(device)
-    t = Tensor._wrap(to_array(data, dtype))
+    if isinstance(data, Tensor) and mode.tracing:
+        with set_grad(False):
+            kind = dtype_of(data._a) if dtype is None else as_dtype(dtype)
+            t = bind(clone, (data,)) if data._a.dtype == kind.np else cast(data, kind)
+    else:
+        t = Tensor._wrap(to_array(data, dtype))
     if requires_grad:
         t.requires_grad = True
     return t
@@ -322,7 +331,14 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     a: Any = self._a
     b: Any = getattr(src, "_a", None)
     free = self._node is None and self._base is None and type(a) is ndarray is type(b) and src._node is None
-    if free and a.shape == b.shape and a.dtype is b.dtype and a.flags.writeable and 0 not in a.strides:
+    if (
+        free
+        and plain(a)
+        and a.shape == b.shape
+        and a.dtype is b.dtype
+        and a.flags.writeable
+        and 0 not in a.strides
+    ):
         np.copyto(a, b)
         touch(self, spot())
         return self

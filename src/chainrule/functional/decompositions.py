@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import return_types
 from ..dispatch import bind
+from ..inplace import plain
 from ..ops import factor, solve, spectral
 from ..ops.movement import reshape
 from ..ops.product import adjoint
@@ -112,7 +113,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor
 
 def _require_finite(name: str, A: Tensor) -> None:
     require_matrix(name, A, square=True)
-    if not np.isfinite(A._a).all():
+    if plain(A._a) and not np.isfinite(A._a).all():
         raise RuntimeError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
 
 
@@ -177,10 +178,16 @@ def matrix_rank(
     if tol is not None:
         atol, rtol = tol, 0.0
     a, r = _tolerances(A, atol, rtol)
-    s = np.abs(np.linalg.eigvalsh(A._a)) if hermitian and A._a.size else spectral.svdvals(A._a)
-    largest = s.max(-1, keepdims=True) if s.shape[-1] else np.zeros((*s.shape[:-1], 1))
-    count = (s > np.maximum(a, r * largest)).sum(-1)
-    result = Tensor._wrap(np.asarray(count).astype(np.int64))
+    x = A.detach()
+    if not min(x._a.shape[-2:]):
+        s = Tensor._wrap(np.zeros((*x._a.shape[:-2], 1), x.dtype.to_real().np))
+    else:
+        s = bind(spectral.eigvalsh, (x, False)).abs() if hermitian else bind(spectral.svdvals, (x,))
+    limits = (t if isinstance(t, (int, float)) else Tensor._wrap(np.asarray(t)) for t in (a, r))
+    least, share = limits
+    bound = s.amax(-1, keepdim=True) * share
+    bound = bound.maximum(least) if isinstance(least, Tensor) else bound.clamp_min(least)
+    result: Tensor = (s > bound).sum(-1)
     return result if out is None else write(out, result)
 
 
@@ -291,14 +298,7 @@ def ormqr(
 def geqrf(input: Tensor, *, out: Any = None) -> Any:
     """QR in LAPACK's compact form: R and the reflections' vectors in one matrix, and their factors tau."""
     require_matrix("geqrf", input)
-    a = input._a
-    k = min(a.shape[-2:])
-    packed, tau = np.empty_like(a), np.zeros((*a.shape[:-2], k), a.dtype)
-    for at in np.ndindex(*a.shape[:-2]):
-        if a[at].size:
-            h, tau[at] = np.linalg.qr(a[at], "raw")
-            packed[at] = h.T
-    return return_types.geqrf((Tensor._wrap(packed), Tensor._wrap(tau)))
+    return return_types.geqrf(bind(factor.geqrf, (input.detach(),)))
 
 
 __all__ = ["cholesky", "geqrf", "orgqr", "ormqr", "pinverse", "qr", "svd"]

@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.mode import no_grad
-from ..dispatch import bind
+from ..autograd.mode import set_grad
+from ..dispatch import bind, cast
+from ..dispatch import where as spot
+from ..inplace import assign, plain
+from ..ops import bags as bag_ops
 from ..ops import index as index_ops
 from ..ops import scatter as ops
-from ..ops.index import INDEX
+from ..ops.index import INDEX, masked_fill
 from ..ops.movement import reshape
+from ..ops.search import searchsorted
 from ..tensor import Tensor
-from ..types import scalar_type
+from ..types import int64, scalar_type
 from .api import tensor_argument
 
 
@@ -38,7 +42,7 @@ def embedding(
         raise RuntimeError("'weight' must be 2-D")
     padding = _padding(padding_idx, weight)
     if max_norm is not None:
-        _renormalise(weight, input._a, max_norm, norm_type)
+        _renormalise(weight, input, max_norm, norm_type)
     return bind(ops.embedding, (weight, input, padding, bool(scale_grad_by_freq)))
 
 
@@ -61,19 +65,14 @@ def _padding(padding_idx: int | None, weight: Tensor) -> int:
     return padding_idx % n
 
 
-def _renormalise(weight: Tensor, indices: Any, max_norm: float, p: float) -> None:
-    used = np.unique(indices)
-    index_ops.require_in_range(used, weight._a.shape[0])
-    rows = weight._a[used]
-    if p == 2:
-        lengths = np.sqrt((rows * rows).sum(-1, keepdims=True))
-    else:
-        lengths = np.linalg.norm(rows, p, -1, keepdims=True)
-    over = (lengths > max_norm)[:, 0]
-    if over.any():
-        scaled = rows[over] * (max_norm / (lengths[over] + 1e-7)).astype(rows.dtype)
-        with no_grad():
-            weight[Tensor._wrap(used[over])] = Tensor._wrap(scaled)
+def _renormalise(weight: Tensor, indices: Tensor, max_norm: float, p: float) -> None:
+    with set_grad(False):
+        if plain(weight._a) and plain(indices._a):
+            rows, values = bag_ops.shortened(weight._a, indices._a, max_norm, p)
+            if rows.size:
+                weight[Tensor._wrap(rows)] = Tensor._wrap(values)
+        else:
+            assign(weight, bind(bag_ops.renormed, (weight, indices, float(max_norm), float(p))), spot())
 
 
 def torch_embedding(
@@ -107,24 +106,27 @@ def embedding_bag(
     _check_weights(input, per_sample_weights, mode, scale_grad_by_freq)
     flat, bags, count = _bags(input, offsets, include_last_offset)
     padding = _padding(padding_idx, weight)
-    sample = None if per_sample_weights is None else reshape(per_sample_weights, (flat.size,))
+    n, width = flat._a.size, weight._a.shape[1]
     if max_norm is not None:
         _renormalise(weight, flat, max_norm, norm_type)
-    inside = bags < count
-    keep = inside & (flat != padding) if padding >= 0 else inside
-    if not keep.all():
-        flat, bags = flat[keep], bags[keep]
-        sample = sample if sample is None else sample[Tensor._wrap(keep)]
-    rows = bind(ops.embedding, (weight, Tensor._wrap(flat), -1, bool(scale_grad_by_freq)))
+    if not n or not count:
+        return Tensor._wrap(np.zeros((count, width), weight._a.dtype))
+    keep = bags < count
+    if padding >= 0:
+        keep = keep & (flat != padding)
+    left_out = ~keep
+    rows = bind(ops.embedding, (weight, flat, -1, bool(scale_grad_by_freq)))
     if mode == "max":
-        return _largest(rows, bags, count)
-    if sample is not None:
-        rows = rows * reshape(sample, (flat.size, 1))
-    total = bind(index_ops.unindex, (rows, Tensor._wrap(bags), (count, weight._a.shape[1]), (INDEX,)))
+        return _largest(rows, bind(masked_fill, (bags, left_out, -1)), count)
+    if per_sample_weights is not None:
+        rows = rows * reshape(per_sample_weights, (n, 1))
+    rows = bind(masked_fill, (rows, reshape(left_out, (n, 1)), 0))
+    bags = bind(masked_fill, (bags, left_out, 0))
+    total = bind(index_ops.unindex, (rows, bags, (count, width), (INDEX,)))
     if mode == "sum":
         return total
-    sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(weight._a.dtype)
-    return total / Tensor._wrap(sizes[:, None])
+    sizes = bind(index_ops.unindex, (cast(keep, weight.dtype), bags, (count,), (INDEX,)))
+    return total / reshape(sizes.clamp_min(1), (count, 1))
 
 
 def _check_weights(input: Tensor, weights: Tensor | None, mode: str, by_frequency: bool) -> None:
@@ -144,7 +146,7 @@ def _check_weights(input: Tensor, weights: Tensor | None, mode: str, by_frequenc
         )
 
 
-def _bags(input: Tensor, offsets: Tensor | None, last: bool) -> tuple[Any, Any, int]:
+def _bags(input: Tensor, offsets: Tensor | None, last: bool) -> tuple[Tensor, Tensor, int]:
     """The flat indices, the bag that each belongs to, and the number of bags."""
     ix = input._a
     if ix.ndim == 2:
@@ -153,7 +155,8 @@ def _bags(input: Tensor, offsets: Tensor | None, last: bool) -> tuple[Any, Any, 
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed "
                 f"length sequences. However, found offsets of type {type(offsets)}"
             )
-        return ix.reshape(-1), np.repeat(np.arange(ix.shape[0]), ix.shape[1]), ix.shape[0]
+        bags = Tensor._wrap(np.repeat(np.arange(ix.shape[0]), ix.shape[1]))
+        return reshape(input, (ix.size,)), bags, ix.shape[0]
     if ix.ndim != 1:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {ix.ndim}")
     if offsets is None:
@@ -161,33 +164,30 @@ def _bags(input: Tensor, offsets: Tensor | None, last: bool) -> tuple[Any, Any, 
     if offsets._a.ndim != 1:
         raise ValueError("offsets has to be a 1D Tensor")
     starts = offsets._a
-    if starts.size and starts[0] != 0:
+    if plain(starts) and starts.size:
+        _check_starts(starts, ix.size)
+    places = Tensor._wrap(np.arange(ix.size, dtype=starts.dtype))
+    bags = bind(searchsorted, (offsets, places, "right", int64)) - 1
+    return input, bags, starts.size - int(last)
+
+
+def _check_starts(starts: Any, size: int) -> None:
+    if starts[0] != 0:
         raise RuntimeError("offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start "
                            "from position 0. "
                            f"However, got {starts[0]}")  # fmt: skip
-    if starts.size and starts[-1] > ix.size:
+    if starts[-1] > size:
         raise RuntimeError(
-            f"offsets[-1] can not be greater than input's length ({ix.size}), but got offsets[-1] of "
+            f"offsets[-1] can not be greater than input's length ({size}), but got offsets[-1] of "
             f"{starts[-1]}"
         )
-    bags = np.searchsorted(starts, np.arange(ix.size), "right") - 1
-    return ix, bags, starts.size - int(last)
 
 
-def _largest(rows: Tensor, bags: Any, count: int) -> Tensor:
+def _largest(rows: Tensor, bags: Tensor, count: int) -> Tensor:
     """The largest of each column per bag; ties go to the first."""
-    a = rows._a
-    n, width = a.shape
-    best = np.full((count, width), -1, np.int64)
-    for i in range(n):
-        b = bags[i]
-        better = (best[b] < 0) | (a[i] > a[best[b], np.arange(width)])
-        best[b][better] = i
-    if not n:
-        return Tensor._wrap(np.zeros((count, width), a.dtype))
-    picked = bind(ops.gather, (rows, Tensor._wrap(np.maximum(best, 0)), 0))
-    empty = Tensor._wrap(best < 0)
-    return bind(index_ops.masked_fill, (picked, empty, 0))
+    best = bind(bag_ops.bag_argmax, (rows.detach(), bags, count))
+    picked = bind(ops.gather, (rows, best.clamp_min(0), 0))
+    return bind(masked_fill, (picked, best < 0, 0))
 
 
 __all__: list[str] = []

@@ -12,7 +12,7 @@ import numpy as np
 from ..device import require_cpu
 from ..dispatch import bind
 from ..dispatch import where as spot
-from ..inplace import assign, old_value, require_writable, touch
+from ..inplace import assign, old_value, plain, require_writable, touch
 from ..ops.rearrange import fill as fill_op
 from ..tensor import Tensor
 from ..types import DType, as_dtype, default, dtype_of, scalar_dtype, wrap_dim
@@ -59,13 +59,13 @@ def sized(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[in
 
 
 def finish(
-    array: Any, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    made: Any, *, out: Tensor | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool | None = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
-    """A factory's array as a tensor, with the options that all factories take."""
+    """A factory's array (or tensor) as a tensor, with the options that all factories take."""
     if device is not None:
         require_cpu(device)
-    t = Tensor._wrap(array)
+    t = made if isinstance(made, Tensor) else Tensor._wrap(made)
     if out is not None:
         return write(out, t)
     if requires_grad:
@@ -260,7 +260,7 @@ def _value(x: Tensor, value: Any) -> Tensor:
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Every element set to `value`, a number or a 0-dim tensor."""
     a = self._a
-    if self._node is None and self._base is None and type(a) is ndarray and a.base is None:
+    if self._node is None and self._base is None and a.base is None and type(a) is ndarray and plain(a):
         kind = type(value)
         if kind is int or kind is float and a.dtype.kind == "f":
             try:
@@ -281,6 +281,7 @@ def zero_(self: Tensor) -> Tensor:
         self._node is None
         and self._base is None
         and type(a) is ndarray
+        and plain(a)
         and a.base is None
         and a.flags.writeable
     ):

@@ -16,7 +16,8 @@ import numpy as np
 from ..autograd.tape import Node, mode
 from ..dispatch import bind, cast, join_views
 from ..dispatch import where as spot
-from ..inplace import assign, rebase, require_writable, touch
+from ..inplace import assign, old_value, plain, rebase, require_writable, touch
+from ..ops import compare
 from ..ops import index as ops
 from ..ops.index import INDEX
 from ..ops.movement import expand, reshape, stack
@@ -35,6 +36,8 @@ def view_at(x: Tensor, key: Key, op: Op) -> Tensor:
     a = x._a
     if type(a) is not ndarray:
         a = x._array()
+    if not plain(a):
+        return bind(op, (x, key))
     try:
         out = a[key]
     except IndexError as error:
@@ -95,16 +98,11 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
 
 def _set_basic(x: Tensor, key: Any, value: Any, tracked: bool) -> None:
     a = x._array()
-    if tracked or 0 in a.strides:
+    number = type(value) in (int, float, bool)
+    v = value if number else value._a if isinstance(value, Tensor) else as_value(x, value)._a
+    if tracked or 0 in a.strides or not (plain(a) and (number or plain(v))):
         _set_part(x, key, value)
         return
-    v = (
-        value._a
-        if isinstance(value, Tensor)
-        else value
-        if type(value) in (int, float, bool)
-        else as_value(x, value)._a
-    )
     try:
         a[key] = v
     except IndexError as error:
@@ -136,6 +134,8 @@ def write_at(x: Tensor, ix: Tensor, v: Tensor, key: Key, accumulate: bool) -> Te
 def write_into(op: Op, write: Callable[..., None], x: Tensor, ix: Tensor, v: Tensor, *attrs: Any) -> Tensor:
     """`write` into x's memory, recorded as `op`, whose rules read the values of the index tensor alone."""
     require_writable(x)
+    if not (plain(x._a) and plain(ix._a) and plain(v._a)):
+        return assign(x, bind(op, (old_value(x, False), ix, v, *attrs)), spot())
     node = None
     if mode.grad and (x._node is not None or v._node is not None):
         specs = tuple(Spec(t._a.shape, dtype_of(t._a)) for t in (x, ix, v))
@@ -226,8 +226,8 @@ def _normal(k: Any) -> Any:
         if kind > INT:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         if k._a.dtype == np.uint8:
-            return Tensor._wrap(np.asarray(k._a != 0))
-        return k if k._a.ndim or kind == BOOL else int(k._a)
+            return compare.ne(k, 0)
+        return k if k._a.ndim or kind == BOOL or not plain(k._a) else int(k._a)
     if hasattr(k, "__index__") and not isinstance(k, ndarray):
         return int(k.__index__())
     if isinstance(k, (list, tuple, range, ndarray)):

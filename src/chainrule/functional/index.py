@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from ..inplace import require_own_memory, require_writable
 from ..ops import index as ops
 from ..ops.index import INDEX
 from ..ops.movement import reshape
+from ..ops.record import Op
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY, scalar_type, wrap_dim
 from .api import method, tensor_argument, write
-from .getitem import ALL, Key, as_value, joined, plan, write_at
+from .getitem import ALL, Key, as_value, joined, plan, write_at, write_into
 
 
 def same_dtype(name: str, x: Tensor, source: Tensor) -> None:
@@ -84,7 +86,6 @@ def source_slices(name: str, x: Tensor, dim: int, ix: Tensor, source: Tensor) ->
             f"{name}(): source shape {list(source._a.shape)} does not match what self of shape "
             f"{list(x._a.shape)} and {ix._a.size} indices along dim {dim} need: {list(expected)}"
         )
-    ops.require_in_range(ix._a, shape[dim])
     return source
 
 
@@ -96,15 +97,17 @@ def _put_along(
     ix = vector_index(name, index)
     values = source_slices(name, x, dim, ix, source)
     if in_place:
-        return _write_along(x, dim, ix, values, accumulate)
-    result: Tensor = bind(ops.index_put, (at_least_1d(x), ix, values, _along(dim), accumulate))
+        return _write_along(ops.index_put_slices, ops.put_slices, x, dim, ix, values, accumulate)
+    result: Tensor = bind(ops.index_put_slices, (at_least_1d(x), ix, values, _along(dim), accumulate))
     return result if x._a.ndim else reshape(result, ())
 
 
-def _write_along(x: Tensor, dim: int, ix: Tensor, values: Tensor, accumulate: bool) -> Tensor:
+def _write_along(
+    op: Op, put: Callable[..., None], x: Tensor, dim: int, ix: Tensor, values: Tensor, accumulate: bool
+) -> Tensor:
     require_writable(x)
     require_own_memory(x._array())
-    write_at(at_least_1d(x), ix, values, _along(dim), accumulate)
+    write_into(op, put, at_least_1d(x), ix, values, _along(dim), accumulate)
     return x
 
 
@@ -158,7 +161,6 @@ def _fill_operands(input: Tensor, dim: int, index: Tensor, value: Any) -> tuple[
         )
     dim = wrap_dim(dim, input._a.ndim)
     ix = vector_index("index_fill", index)
-    _bounds(ix._a, at_least_1d(input)._a.shape[dim], dim)
     return dim, ix, as_value(input, value)
 
 
@@ -170,18 +172,14 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     tensor([7., 0., 7.])
     """
     dim, ix, v = _fill_operands(input, dim, index, value)
-    result: Tensor = bind(ops.index_put, (at_least_1d(input), ix, v, _along(dim), False))
+    result: Tensor = bind(ops.index_fill, (at_least_1d(input), ix, v, _along(dim), False))
     return result if input._a.ndim else reshape(result, ())
 
 
 def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """index_fill(), written into this tensor."""
-    return _write_along(self, *_fill_operands(self, dim, index, value), accumulate=False)
-
-
-def _bounds(ix: Any, size: int, dim: int) -> None:
-    if ix.size and (ix.min() < -size or ix.max() >= size):
-        raise IndexError(f"index {ix.max()} is out of bounds for dimension {dim} with size {size}")
+    operands = _fill_operands(self, dim, index, value)
+    return _write_along(ops.index_fill, ops.fill_slices, self, *operands, accumulate=False)
 
 
 def _positions(input: Tensor, indices: Any) -> tuple[Key, Tensor]:
@@ -231,21 +229,16 @@ def _flat_index(name: str, input: Tensor, index: Tensor) -> Any:
     tensor_argument(name, index, 2, "index")
     if index._a.dtype != np.int64:
         raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {scalar_type(index.dtype)}")
-    n = input._a.size
-    ix = index._a
-    if ix.size and (ix.min() < -n or ix.max() >= n):
-        wrong = ix.max() if ix.max() >= n else ix.min()
-        raise IndexError(f"out of range: tried to access index {wrong} on a tensor of {n} elements.")
-    return reshape(input, (n,))
+    return reshape(input, (input._a.size,))
 
 
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements at flat positions, in the shape of `index`: y = x.reshape(-1)[index]."""
     flat = _flat_index("take", input, index)
     if not index._a.ndim:
-        result = reshape(bind(ops.index, (flat, reshape(index, (1,)), (INDEX,))), ())
+        result = reshape(bind(ops.take, (flat, reshape(index, (1,)))), ())
     else:
-        result = bind(ops.index, (flat, index, (INDEX,)))
+        result = bind(ops.take, (flat, index))
     return result if out is None else write(out, result)
 
 
@@ -265,7 +258,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     at = reshape(index, (index._a.size,))
     values = reshape(source, (source._a.size,))
-    return reshape(bind(ops.index_put, (flat, at, values, (INDEX,), bool(accumulate))), input._a.shape)
+    return reshape(bind(ops.index_put_flat, (flat, at, values, (INDEX,), bool(accumulate))), input._a.shape)
 
 
 __all__ = ["index_add", "index_copy", "index_fill", "index_put", "index_select", "put", "take"]

@@ -9,11 +9,11 @@ import numpy as np
 from ..dispatch import bind, cast
 from ..ops import index as ops
 from ..ops.index import INDEX
-from ..ops.movement import expand, reshape
+from ..ops.masked import masked_scatter as masked_scatter_op
+from ..ops.movement import expand
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY, broadcast_shapes, dtype_of, scalar_type
 from .api import method, tensor_argument, write
-from .getitem import view_at
 
 
 def _require_mask(name: str, mask: Tensor) -> None:
@@ -64,7 +64,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     if mask._a.dtype != np.bool_:
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     shape = broadcast_shapes(input._a.shape, mask._a.shape) or (1,)
-    mask = Tensor._wrap(np.broadcast_to(mask._a, shape))
+    mask = expand(mask, shape) if mask._a.shape != shape else mask
     result = bind(ops.index, (expand(input, shape), mask, (INDEX,)))
     return result if out is None else write(out, result)
 
@@ -80,16 +80,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             f"{scalar_type(input.dtype)} and {scalar_type(source.dtype)}"
         )
     shape = broadcast_shapes(input._a.shape, mask._a.shape)
-    full = Tensor._wrap(np.broadcast_to(mask._a, shape).reshape(shape or (1,)))
-    count = int(full._a.sum())
-    if count > source._a.size:
-        raise RuntimeError(
-            f"Number of elements of source < number of ones in mask (came: {source._a.size} elements for "
-            f"{count} ones)"
-        )
-    values = view_at(reshape(source, (source._a.size,)), (slice(0, count),), ops.part)
-    x = reshape(expand(input, shape), shape or (1,))
-    return reshape(bind(ops.index_put, (x, full, values, (INDEX,), False)), shape)
+    x, chosen = expand(input, shape), expand(mask, shape)
+    return bind(masked_scatter_op, (x, chosen, source))
 
 
 __all__ = ["masked_fill", "masked_scatter", "masked_select"]

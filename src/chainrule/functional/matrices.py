@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import bind, cast
+from ..inplace import plain
 from ..ops import product, spectral
 from ..ops.movement import permute, reshape
 from ..tensor import Tensor
@@ -239,7 +240,7 @@ def _weights(x: Tensor, fweights: Tensor | None, aweights: Tensor | None) -> Any
                 f"cov(): expected {name} to have the same numel as there are observations in the input but "
                 f"got {w._a.size} != {n}"
             )
-        if w._a.size and w._a.min() < 0:
+        if w._a.size and plain(w._a) and w._a.min() < 0:
             raise RuntimeError(f"cov(): {name} cannot be negative")
     if fweights is None or aweights is None:
         return aweights if fweights is None else fweights

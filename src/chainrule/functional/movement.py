@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from numpy import ndarray
+
 from ..dispatch import bind
 from ..ops import movement as core
 from ..ops import view as ops
@@ -58,11 +60,12 @@ def _reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     a = x._a
     if not a.flags.c_contiguous and a.size:
         try:
-            out = a.reshape(shape)
+            memory = a if type(a) is ndarray else ndarray.view(a, ndarray)
+            out = memory.reshape(shape)
         except ValueError:
             core.reshape.shape(x, shape)
             raise
-        if out.base is not a and out.base is not a.base:  # NumPy had to copy
+        if out.base is not memory and out.base is not memory.base:  # NumPy had to copy
             return bind(core.unsafe_view, (bind(contiguous_op, (x,)), shape))
     return view_of(core.reshape, x, shape)
 

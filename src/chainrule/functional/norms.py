@@ -161,7 +161,7 @@ def cond(A: Tensor, p: Any = None, *, out: Tensor | None = None) -> Tensor:
                 f"{A._a.shape[-1]} matrices"
             )
         if 0 in A._a.shape:
-            result = Tensor._wrap(np.zeros(A._a.shape[:-2], A._a.real.dtype))
+            result = Tensor._wrap(np.zeros(A._a.shape[:-2], A.dtype.to_real().np))
         else:
             result = matrix_norm(A, p) * matrix_norm(inv(A), p)
     return result if out is None else write(out, result)

@@ -7,6 +7,7 @@ from typing import Any
 from ..dispatch import bind, cast
 from ..ops import index as ops
 from ..ops.movement import view_scatter
+from ..ops.record import Spec
 from ..ops.view import diagonal
 from ..tensor import Tensor
 from ..types import dtype_of, wrap_dim
@@ -54,11 +55,11 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
 def _embed(input: Tensor, src: Tensor, chain: Any) -> Tensor:
     tensor_argument("scatter", src, 2, "src")
     op, attrs = chain[0]
-    part = op.forward(input._array(), *attrs)
-    if part.shape != src._a.shape:
+    shape = op.shape(Spec(input._a.shape, dtype_of(input._a)), *attrs)
+    if shape != src._a.shape:
         raise RuntimeError(
             "expected src to have a size equal to the slice of self. "
-            f"src size = {list(src._a.shape)}, slice size = {list(part.shape)}"
+            f"src size = {list(src._a.shape)}, slice size = {list(shape)}"
         )
     return bind(view_scatter, (input, cast(src, dtype_of(input._a)), chain))
 

@@ -6,13 +6,15 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from .. import random as rng
 from ..device import device as Device
+from ..dispatch import bind
 from ..dispatch import where as spot
 from ..inplace import assign, require_writable
+from ..ops import random as ops
+from ..ops.record import Op
 from ..tensor import Tensor
+from ..types import FROM_NUMPY, DType, dtype_of, int64
 from .api import method, write
 from .fill import dtype_for, finish, sized
 
@@ -78,13 +80,13 @@ def _source(generator: Any) -> Any:
 # ----- by size
 
 
-def _sampler(name: str, draw: Callable[..., Any], what: str) -> Callable[..., Tensor]:
+def _sampler(name: str, op: Op, what: str) -> Callable[..., Tensor]:
     def create(*size: Any, generator: Any = None, **options: Any) -> Tensor:
         if "names" in options:
             raise TypeError(f"{name}(): named dimensions are not supported")
         shape = sized(name, size, options)
         options.pop("size", None)
-        return finish(draw(_source(generator), shape, dtype_for(options)), **options)
+        return finish(bind(op, (_source(generator), shape, _dtype(options), 0.0, 1.0)), **options)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = f"""A tensor of the given sizes with {what}.
@@ -98,21 +100,29 @@ def _sampler(name: str, draw: Callable[..., Any], what: str) -> Callable[..., Te
     return create
 
 
-rand = _sampler("rand", rng.uniform, "uniform values in [0, 1)")
-randn = _sampler("randn", rng.normal, "standard normal values")
+rand = _sampler("rand", ops.uniform, "uniform values in [0, 1)")
+randn = _sampler("randn", ops.normal, "standard normal values")
 
 
-def _like(name: str, draw: Callable[..., Any]) -> Callable[..., Tensor]:
+def _dtype(options: dict[str, Any]) -> DType:
+    return FROM_NUMPY[dtype_for(options)]
+
+
+def _dtype_like(x: Tensor, options: dict[str, Any]) -> DType:
+    return dtype_of(x._a) if options.get("dtype") is None else _dtype(options)
+
+
+def _like(name: str, op: Op) -> Callable[..., Tensor]:
     def create(input: Tensor, *, generator: Any = None, **options: Any) -> Tensor:
-        dtype = input._a.dtype if options.get("dtype") is None else dtype_for(options)
-        return finish(draw(_source(generator), input._a.shape, dtype), **options)
+        dtype = _dtype_like(input, options)
+        return finish(bind(op, (_source(generator), input._a.shape, dtype, 0.0, 1.0)), **options)
 
     create.__name__ = create.__qualname__ = name + "_like"
     create.__doc__ = f"{name}() with the shape and dtype of `input`."
     return create
 
 
-rand_like, randn_like = _like("rand", rng.uniform), _like("randn", rng.normal)
+rand_like, randn_like = _like("rand", ops.uniform), _like("randn", ops.normal)
 
 
 def randint(*args: Any, generator: Any = None, **options: Any) -> Tensor:
@@ -124,12 +134,14 @@ def randint(*args: Any, generator: Any = None, **options: Any) -> Tensor:
     low, high, size = (0, *given) if len(given) == 2 else given if len(given) == 3 else _wrong_randint(given)
     dtype = _integer_dtype(options)
     shape = sized("randint", (size,), {})
-    return finish(rng.randint(_source(generator), _bound(low), _bound(high), shape, dtype), **options)
+    return finish(
+        bind(ops.integers, (_source(generator), shape, dtype, _bound(low), _bound(high))), **options
+    )
 
 
-def _integer_dtype(options: dict[str, Any]) -> Any:
+def _integer_dtype(options: dict[str, Any]) -> DType:
     given = options.get("dtype") is not None or options.get("out") is not None
-    return dtype_for(options) if given else np.dtype(np.int64)
+    return _dtype(options) if given else int64
 
 
 def _wrong_randint(given: list[Any]) -> Any:
@@ -144,16 +156,14 @@ def randint_like(input: Tensor, *bounds: Any, generator: Any = None, **options: 
     """randint() with the shape and dtype of `input`."""
     given = [*bounds, *(options.pop(k) for k in ("low", "high") if k in options)]
     low, high = given if len(given) == 2 else (0, *given)
-    dtype = input._a.dtype if options.get("dtype") is None else dtype_for(options)
-    return finish(
-        rng.randint(_source(generator), _bound(low), _bound(high), input._a.shape, dtype), **options
-    )
+    args = (_source(generator), input._a.shape, _dtype_like(input, options), _bound(low), _bound(high))
+    return finish(bind(ops.integers, args), **options)
 
 
 def randperm(n: int, *, generator: Any = None, **options: Any) -> Tensor:
     """A random order of 0 … n - 1, int64 by default."""
     dtype = _integer_dtype(options)
-    return finish(rng.randperm(_source(generator), operator.index(n), dtype), **options)
+    return finish(bind(ops.permutation, (_source(generator), operator.index(n), dtype)), **options)
 
 
 # ----- by distribution
@@ -170,42 +180,31 @@ def normal(
 ) -> Tensor:
     """Normal values with the given means and standard deviations (numbers with a size, or tensors)."""
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
-        m = mean._a if isinstance(mean, Tensor) else mean
-        s = std._a if isinstance(std, Tensor) else std
-        if np.min(s, initial=0) < 0:
-            raise RuntimeError("normal expects all elements of std >= 0.0")
-        dtype = (mean if isinstance(mean, Tensor) else std)._a.dtype
-        shape = np.broadcast_shapes(np.shape(m), np.shape(s))
-        z = rng.normal(_source(generator), shape, dtype)
-        result = Tensor._wrap((z * s + m).astype(dtype))
-    else:
-        if size is None:
-            raise TypeError("normal(): numbers as mean and std need a size, as in normal(0.0, 1.0, (2, 3))")
-        shape = sized("normal", (size,), {})
-        return finish(
-            rng.normal(
-                _source(generator), shape, dtype_for({**options, "out": out}), float(mean), float(std)
-            ),
-            out=out,
-            **options,
-        )
-    return result if out is None else write(out, result)
+        result: Tensor = bind(ops.normal_of, (mean, std, _source(generator)))
+        return result if out is None else write(out, result)
+    if size is None:
+        raise TypeError("normal(): numbers as mean and std need a size, as in normal(0.0, 1.0, (2, 3))")
+    shape = sized("normal", (size,), {})
+    dtype = _dtype({**options, "out": out})
+    drawn = bind(ops.normal, (_source(generator), shape, dtype, float(mean), float(std)))
+    return finish(drawn, out=out, **options)
 
 
 def bernoulli(
     input: Tensor, p: float | None = None, *, generator: Any = None, out: Tensor | None = None
 ) -> Tensor:
     """1 with the probability that `input` (or p) gives, else 0."""
-    a = input._array()
-    if p is None and a.size and not bool(((a >= 0) & (a <= 1)).all()):
-        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-    result = Tensor._wrap(rng.bernoulli(_source(generator), a if p is None else float(p), a.shape, a.dtype))
+    shape, dtype = input._a.shape, dtype_of(input._a)
+    if p is None:
+        result = bind(ops.bernoulli_of, (input, _source(generator), shape, dtype))
+    else:
+        result = bind(ops.bernoulli, (_source(generator), shape, dtype, float(p)))
     return result if out is None else write(out, result)
 
 
 def poisson(input: Tensor, generator: Any = None) -> Tensor:
     """Poisson counts with the rates `input`."""
-    return Tensor._wrap(rng.poisson(_source(generator), input._array()))
+    return bind(ops.poisson, (input, _source(generator)))
 
 
 def multinomial(
@@ -217,60 +216,63 @@ def multinomial(
     out: Tensor | None = None,
 ) -> Tensor:
     """Indices drawn with probabilities proportional to each row of `input`."""
-    result = Tensor._wrap(rng.multinomial(_source(generator), input._array(), num_samples, replacement))
+    result: Tensor = bind(ops.multinomial, (input, _source(generator), num_samples, replacement))
     return result if out is None else write(out, result)
 
 
 # ----- in place
 
 
-def _drawn(self: Tensor, draw: Callable[..., Any], generator: Any, *args: Any) -> Tensor:
+def _drawn(self: Tensor, op: Op, generator: Any, *args: Any) -> Tensor:
     require_writable(self)
-    values = draw(_source(generator), self._a.shape, self._a.dtype, *args)
-    return assign(self, Tensor._wrap(np.asarray(values)), spot())
+    values = bind(op, (_source(generator), self._a.shape, dtype_of(self._a), *args))
+    return assign(self, values, spot())
 
 
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
     """Fill with normal values."""
-    return _drawn(self, rng.normal, generator, float(mean), float(std))
+    return _drawn(self, ops.normal, generator, float(mean), float(std))
 
 
 def uniform_(self: Tensor, a: float = 0, b: float = 1, *, generator: Any = None, **bounds: float) -> Tensor:
     """Fill with uniform values in [from, to)."""
-    return _drawn(self, rng.uniform, generator, float(bounds.get("from", a)), float(bounds.get("to", b)))
+    return _drawn(self, ops.uniform, generator, float(bounds.get("from", a)), float(bounds.get("to", b)))
 
 
 def random_(self: Tensor, *bounds: int, generator: Any = None, **named: int) -> Tensor:
     """Fill with integers: random_(), random_(to) or random_(from, to)."""
     given = [*bounds, *(named[k] for k in ("from", "to") if k in named)]
     low, high = (None, None) if not given else (0, given[0]) if len(given) == 1 else given[:2]
-    return _drawn(self, rng.random_, generator, low, high)
+    return _drawn(self, ops.integers, generator, low, high)
 
 
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     """Fill with 1 with probability p, else 0."""
-    given = p._array() if isinstance(p, Tensor) else float(p)
-    return _drawn(self, lambda g, shape, dtype: rng.bernoulli(g, given, shape, dtype), generator)
+    if not isinstance(p, Tensor):
+        return _drawn(self, ops.bernoulli, generator, float(p))
+    require_writable(self)
+    values = bind(ops.bernoulli_of, (p, _source(generator), self._a.shape, dtype_of(self._a)))
+    return assign(self, values, spot())
 
 
 def exponential_(self: Tensor, lambd: float = 1, *, generator: Any = None) -> Tensor:
     """Fill with exponential values of rate lambd."""
-    return _drawn(self, rng.exponential, generator, float(lambd))
+    return _drawn(self, ops.exponential, generator, float(lambd))
 
 
 def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
     """Fill with numbers of trials up to the first success of probability p."""
-    return _drawn(self, rng.geometric, generator, float(p))
+    return _drawn(self, ops.geometric, generator, float(p))
 
 
 def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *, generator: Any = None) -> Tensor:
     """Fill with exp of normal values."""
-    return _drawn(self, rng.log_normal, generator, float(mean), float(std))
+    return _drawn(self, ops.log_normal, generator, float(mean), float(std))
 
 
 def cauchy_(self: Tensor, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Tensor:
     """Fill with Cauchy values."""
-    return _drawn(self, rng.cauchy, generator, float(median), float(sigma))
+    return _drawn(self, ops.cauchy, generator, float(median), float(sigma))
 
 
 for _function in (normal_, uniform_, random_, bernoulli_, exponential_, geometric_, log_normal_, cauchy_):

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import bind, cast
-from ..inplace import require_own_memory, require_writable
+from ..inplace import plain, require_own_memory, require_writable
 from ..ops import scatter as ops
 from ..ops.index import part as part_op
+from ..ops.index import require_in_range
 from ..ops.movement import expand, reshape
 from ..ops.rearrange import clone
 from ..ops.record import Op, Spec
@@ -236,13 +237,12 @@ def _reduced(a: Tensor, dim: int, ix: Tensor, s: Tensor, reduce: str, include_se
         }[reduce]
         return bind(op, (a, ix, s, dim))
     total = bind(ops.scatter_add, (a, ix, s, dim))
-    count = np.ones(a._a.shape, a._a.dtype)
+    kind = a._a.dtype
+    count = Tensor._wrap(np.ones(a._a.shape, kind))
     if not include_self:
-        count = ops.scatter(count, ix._a, 0, dim)
-    count = np.maximum(ops.scatter_add(count, ix._a, np.ones((), count.dtype), dim), count.dtype.type(1))
-    if FROM_NUMPY[count.dtype].category < FLOAT:
-        return Tensor._wrap(total._a // count)
-    return total / Tensor._wrap(count)
+        count = bind(ops.scatter, (count, ix, 0, dim))
+    count = bind(ops.scatter_add, (count, ix, np.ones((), kind), dim)).clamp_min(1)
+    return total // count if FROM_NUMPY[kind].category < FLOAT else total / count
 
 
 def index_reduce(
@@ -258,7 +258,9 @@ def index_reduce(
     dim = wrap_dim(dim, input._a.ndim)
     ix = vector_index("index_reduce", index)
     s = source_slices("index_reduce", input, dim, ix, source)
-    spread = Tensor._wrap(np.broadcast_to(ix._a.reshape((-1,) + (1,) * (s._a.ndim - 1 - dim)), s._a.shape))
+    if plain(ix._a):
+        require_in_range(ix._a, (input._a.shape or (1,))[dim])
+    spread = expand(reshape(ix, (-1,) + (1,) * (s._a.ndim - 1 - dim)), s._a.shape)
     if not spread._a.size:
         result = bind(clone, (input,))
     else:

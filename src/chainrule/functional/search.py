@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dispatch import bind
+from ..inplace import plain
+from ..ops import search as ops
+from ..ops.scatter import gather
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY, dtype_of, int32, int64, scalar_type
 from .api import method, tensor_argument, write
@@ -48,26 +52,26 @@ def searchsorted(
             "torch.searchsorted(): side and right can't be set to opposites, got side of left while right "
             "was True"
         )
-    s = np.asarray(sorted_sequence._a)
+    s = sorted_sequence
     scalar = not isinstance(input, Tensor)
-    v = np.asarray(input) if scalar else np.asarray(input._a)
-    if not scalar and v.dtype != s.dtype:
+    v = Tensor._wrap(np.asarray(input)) if scalar else input
+    if not scalar and v._a.dtype != s._a.dtype:
         raise RuntimeError(
             "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got "
             f"boundary tensor dtype {scalar_type(sorted_sequence.dtype)} and input value tensor dtype "
             f"{scalar_type(input.dtype)}"
         )
-    if s.ndim != 1 and (s.ndim != v.ndim or s.shape[:-1] != v.shape[:-1]):
+    if s._a.ndim != 1 and (s._a.ndim != v._a.ndim or s._a.shape[:-1] != v._a.shape[:-1]):
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
             "boundaries tensor and input value tensor must match, but we got boundaries tensor "
-            f"{list(s.shape)} and input value tensor {list(v.shape)}"
+            f"{list(s._a.shape)} and input value tensor {list(v._a.shape)}"
         )
     if sorter is not None:
-        _check_sorter(sorter, s)
-        s = np.take_along_axis(s, sorter._a, -1)
-    found = _search(s, v, "right" if right or side == "right" else "left")
-    result = Tensor._wrap(np.asarray(found).astype((int32 if out_int32 else int64).np))
+        _check_sorter(sorter, s._a)
+        s = bind(gather, (s, sorter, s._a.ndim - 1))
+    side = "right" if right or side == "right" else "left"
+    result: Tensor = bind(ops.searchsorted, (s, v, side, int32 if out_int32 else int64))
     return result if out is None else write(out, result)
 
 
@@ -82,17 +86,9 @@ def _check_sorter(sorter: Tensor, s: Any) -> None:
             "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
             f"{scalar_type(sorter.dtype)}"
         )
-    if sorter._a.size and (sorter._a.min() < 0 or sorter._a.max() >= s.shape[-1]):
+    a = sorter._a
+    if a.size and plain(a) and (a.min() < 0 or a.max() >= s.shape[-1]):
         raise RuntimeError("torch.searchsorted(): sorter index out of range")
-
-
-def _search(s: Any, v: Any, side: Any) -> Any:
-    if s.ndim == 1:
-        return np.searchsorted(s, v, side)
-    found = np.zeros(v.shape, np.int64)
-    for at in np.ndindex(*s.shape[:-1]):
-        found[at] = np.searchsorted(s[at], v[at], side)
-    return found
 
 
 def bucketize(
@@ -118,8 +114,8 @@ def isin(
     """Whether each element is one of `test_elements`."""
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
         raise TypeError("isin(): at least one of elements and test_elements must be Tensor")
-    a, b = (np.asarray(x._a if isinstance(x, Tensor) else x) for x in (elements, test_elements))
-    result = Tensor._wrap(np.asarray(np.isin(a, b, assume_unique=assume_unique, invert=invert)))
+    both = (x if isinstance(x, Tensor) else Tensor._wrap(np.asarray(x)) for x in (elements, test_elements))
+    result: Tensor = bind(ops.isin, (*both, bool(invert)))
     return result if out is None else write(out, result)
 
 
@@ -132,10 +128,10 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     dims = (int(sizes),) if isinstance(sizes, (int, np.integer)) else tuple(int(n) for n in sizes)
     if any(n < 0 for n in dims):
         raise ValueError(f"'shape' cannot have negative values, but got {dims}")
-    rest = np.asarray(indices._a)
+    rest = indices
     found = []
     for n in reversed(dims):
-        found.append(Tensor._wrap(rest % n))
+        found.append(rest % n)
         rest = rest // n
     return tuple(reversed(found))
 
@@ -156,15 +152,11 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return Tensor._wrap(np.zeros((*ix.shape, num_classes), np.int64))
-    if ix.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
     if num_classes == -1:
-        num_classes = int(ix.max()) + 1
+        num_classes = max(int(input.max()) + 1, 0)
     elif num_classes < 1:
         raise RuntimeError("num_classes should be positive")
-    elif ix.max() >= num_classes:
-        raise RuntimeError("Class values must be smaller than num_classes.")
-    return Tensor._wrap((ix[..., None] == np.arange(num_classes)).astype(np.int64))
+    return bind(ops.one_hot, (input, num_classes))
 
 
 __all__ = ["argwhere", "bucketize", "isin", "nonzero", "searchsorted", "unravel_index"]

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
+from ..dispatch import cast
+from ..inplace import plain
 from ..ops import sort as ops
 from ..ops.record import Op
 from ..ops.scatter import gather
 from ..tensor import Tensor
-from ..types import BOOL, COMPLEX, float32, float64, wrap_dim
+from ..types import BOOL, COMPLEX, float32, float64, int64, wrap_dim
 from .api import method, tensor_argument, write
 from .extreme import pair, real_only, scalar_dim
 from .reduce import numpy_names
@@ -151,7 +153,7 @@ def _probabilities(x: Tensor, q: Any, interpolation: str) -> Tensor:
         return Tensor._wrap(np.array(q, x._a.dtype))
     if q.dtype is not x.dtype:
         raise RuntimeError("quantile() q tensor must be same dtype as the input tensor")
-    if q._a.size and not (q._a.min() >= 0 and q._a.max() <= 1):
+    if q._a.size and plain(q._a) and not (q._a.min() >= 0 and q._a.max() <= 1):
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
     return q
 
@@ -166,13 +168,12 @@ def _quantile(
     along = None if dim is None or not ndim else wrap_dim(dim, ndim)
     rows = input.reshape((-1,)) if along is None else input.movedim(along, -1)
     a = rows._a
-    nan = (a != a).sum(-1, keepdims=True)
-    last = (
-        np.maximum(a.shape[-1] - nan - 1, 0) if name == "nanquantile" else np.full(nan.shape, a.shape[-1] - 1)
-    )
-    ranks = qs.reshape((-1,)) * Tensor._wrap(last.astype(a.dtype))
-    if name == "quantile" and nan.any():  # a NaN, sorted last, is every quantile
-        ranks = ranks.masked_fill(Tensor._wrap(nan > 0), a.shape[-1] - 1)
+    top = float(a.shape[-1] - 1)
+    nan = (rows != rows).sum(-1, keepdim=True)
+    if name == "nanquantile":
+        ranks = qs.reshape((-1,)) * cast((top - nan).clamp_min(0), rows.dtype)
+    else:  # a NaN, sorted last, is every quantile
+        ranks = (qs.reshape((-1,)) * top).masked_fill(nan > 0, top)
     result = _interpolated(ops.sort(rows, a.ndim - 1, False)[0], ranks, interpolation)
     result = result.movedim(-1, 0) if qs._a.ndim else result.squeeze(-1)
     reduced = (
@@ -185,13 +186,14 @@ def _quantile(
 
 
 def _interpolated(ordered: Tensor, ranks: Tensor, how: str) -> Tensor:
-    at = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}.get(how, np.floor)(ranks._a)
+    places = ranks.detach()
+    at = {"higher": places.ceil, "nearest": places.round}.get(how, places.floor)()
     dim = ordered._a.ndim - 1
-    below: Tensor = gather(ordered, Tensor._wrap(at.astype(np.int64)), dim)
+    below: Tensor = gather(ordered, cast(at, int64), dim)
     if how not in ("linear", "midpoint"):
         return below
-    above = gather(ordered, Tensor._wrap(np.ceil(ranks._a).astype(np.int64)), dim)
-    weight = 0.5 if how == "midpoint" else ranks - Tensor._wrap(at)
+    above = gather(ordered, cast(places.ceil(), int64), dim)
+    weight = 0.5 if how == "midpoint" else ranks - at
     return below + (above - below) * weight
 
 

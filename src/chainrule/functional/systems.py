@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
-from ..dispatch import bind
+from ..dispatch import bind, cast
 from ..ops import factor
 from ..ops import solve as ops
 from ..ops.movement import expand, reshape
@@ -263,9 +263,11 @@ def _require_pivot(pivot: bool) -> None:
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False, out: Any = None) -> Any:
     """lu_factor() and an int32 `info` per matrix: 0, or which diagonal element of U is 0."""
     LU, pivots = lu_factor(A, pivot=pivot)
-    zero = np.diagonal(LU._a, 0, -2, -1) == 0
-    info = np.where(zero.any(-1), zero.argmax(-1) + 1, 0) if zero.shape[-1] else np.zeros(zero.shape[:-1])
-    return return_types.linalg_lu_factor_ex((LU, pivots, Tensor._wrap(np.asarray(info).astype(np.int32))))
+    if not min(LU._a.shape[-2:]):
+        return return_types.linalg_lu_factor_ex((LU, pivots, _info(LU._a)))
+    zero = cast(LU.detach().diagonal(0, -2, -1) == 0, int32)
+    info = cast((zero.argmax(-1) + 1) * zero.amax(-1), int32)
+    return return_types.linalg_lu_factor_ex((LU, pivots, info))
 
 
 def lu(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
@@ -299,7 +301,7 @@ def lu_unpack(
     P = L = U = empty
     if unpack_pivots:
         eye = np.broadcast_to(np.eye(m, dtype=a.dtype), (*a.shape[:-2], m, m))
-        P = Tensor._wrap(factor.swap_rows(np.ascontiguousarray(eye), LU_pivots._a, True))
+        P = bind(factor.swap_rows, (Tensor._wrap(np.ascontiguousarray(eye)), LU_pivots, True))
     if unpack_data:
         one = Tensor._wrap(np.eye(m, k, dtype=a.dtype))
         L = LU_data[..., :, :k].tril(-1) + one

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..dispatch import bind
 from ..ops import arithmetic, bitwise, compare, exponential, rounding, select, trigonometric
+from ..ops.product import matmul
 from ..ops.record import Op
 from ..tensor import Tensor
 from .api import write
@@ -106,6 +107,11 @@ _REDUCTIONS = {
 }
 
 
+def record_of(ufunc: np.ufunc) -> Op | None:
+    """The record that computes what an elementwise ufunc does (and `matmul`); None if there is none."""
+    return matmul if ufunc is np.matmul else _OPS.get(ufunc.__name__)
+
+
 def apply(ufunc: np.ufunc, how: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What NumPy calls for `ufunc(...)` or `ufunc.reduce(...)` on a tensor: the record of that name.
 
@@ -160,4 +166,4 @@ def _unsupported(name: str, how: str, kwargs: dict[str, Any]) -> str:
     )
 
 
-__all__ = ["apply"]
+__all__ = ["apply", "record_of"]

@@ -19,9 +19,7 @@ ndarray = np.ndarray
 def view_of(op: Op, x: Tensor, *attrs: Any) -> Tensor:
     """op(x, *attrs) for a record with `view`, recorded and linked to the tensor that owns the memory."""
     a = x._a
-    if type(a) is not ndarray:
-        a = x._array()
-    if a.dtype.kind == "c":
+    if type(a) is not ndarray or a.dtype.kind == "c" or mode.tracing:
         return bind(op, (x, *attrs))
     try:
         out = op.forward(a, *attrs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._structure import changed
 from ..tensor import Tensor
 from ._hooks import registered
 from ._members import Members, typename
@@ -21,6 +22,7 @@ class AttributeMethods:
     _non_persistent_buffers_set: set[str]
 
     def __setattr__(self, name: str, value: Any) -> None:
+        changed()
         state = self.__dict__
         if not isinstance(value, (Tensor, AttributeMethods)):
             params = state.get("_parameters")
@@ -113,6 +115,7 @@ class AttributeMethods:
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __delattr__(self, name: str) -> None:
+        changed()
         for registry in REGISTRIES:
             if name in self.__dict__[registry]:
                 del self.__dict__[registry][name]

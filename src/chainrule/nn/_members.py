@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from .._structure import changed
 from ..tensor import Tensor
 
 _LEGACY = {
@@ -32,12 +33,14 @@ class Members(dict[str, Any]):
             self.update(members)
 
     def __setitem__(self, name: str, value: Any) -> None:
+        changed()
         super().__setitem__(name, value)
         owner = self._owner()
         if owner is not None:
             owner.__dict__[name] = value
 
     def __delitem__(self, name: str) -> None:
+        changed()
         super().__delitem__(name)
         owner = self._owner()
         if owner is not None:

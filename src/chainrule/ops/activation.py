@@ -41,7 +41,7 @@ leaky_relu = elementwise(
     attrs={"negative_slope": 0.1},
     refuses="bic",
     tex=r"\operatorname{{leaky}}({0})",
-    lower="select(a > 0, a, slope * a)",
+    lower="select(a > 0, a, negative_slope * a)",
     **_KINK,
 )
 prelu = elementwise(
@@ -50,7 +50,7 @@ prelu = elementwise(
     (lambda y, a, w: where(a > 0, 1.0, w), lambda y, a, w: where(a > 0, 0.0, a)),
     refuses="bic",
     tex=r"\operatorname{{prelu}}({0}, {1})",
-    lower="select(a > 0, a, w * a)",
+    lower="select(a > 0, a, b * a)",
     grad_name="PreluKernelBackward0",
     **_KINK,
 )
@@ -68,7 +68,7 @@ hardtanh = elementwise(
     attrs={"min_val": -1.0, "max_val": 1.0},
     refuses="bc",
     tex=r"\operatorname{{hardtanh}}({0})",
-    lower="minimum(maximum(a, low), high)",
+    lower="minimum(maximum(a, min_val), max_val)",
     **_KINK,
 )
 threshold = elementwise(
@@ -78,7 +78,7 @@ threshold = elementwise(
     attrs={"threshold": 0.1, "value": -1.0},
     refuses="bc",
     tex=r"\operatorname{{threshold}}({0})",
-    lower="select(a <= limit, value, a)",
+    lower="select(a <= threshold, value, a)",
     **_KINK,
 )
 
@@ -102,7 +102,7 @@ elu = elementwise(
     attrs={"alpha": 1.5, "scale": 1.1, "input_scale": 0.7},
     refuses="bic",
     tex=r"\operatorname{{elu}}({0})",
-    lower="select(a > 0, scale * a, scale * alpha * expm1(a * inner))",
+    lower="select(a > 0, scale * a, scale * alpha * expm1(minimum(a, 0) * input_scale))",
     singular="a = 0: the exponential side",
 )
 celu = elementwise(
@@ -112,7 +112,7 @@ celu = elementwise(
     attrs={"alpha": 1.5},
     refuses="bic",
     tex=r"\operatorname{{celu}}({0})",
-    lower="select(a > 0, a, alpha * expm1(a / alpha))",
+    lower="select(a > 0, a, alpha * expm1(minimum(a, 0) * (1 / alpha)))",
     singular="a = 0: the exponential side",
 )
 
@@ -129,7 +129,7 @@ softplus = elementwise(
     attrs={"beta": 1.5, "threshold": 20.0},
     refuses="bic",
     tex=r"\ln(1 + e^{{{0}}})",
-    lower="select(z > limit, a, (max(z, 0) + log1p(exp(-abs(z)))) / beta)",
+    lower="select(a * beta > threshold, a, (maximum(a * beta, 0) + log1p(exp(-abs(a * beta)))) / beta)",
     singular="above the threshold it is linear: the derivative jumps to 1",
 )
 
@@ -167,7 +167,7 @@ mish = elementwise(
     refuses="bic",
     tex=r"{0} \tanh(\ln(1 + e^{{{0}}}))",
     prec=MUL,
-    lower="a * tanh(softplus(a))",
+    lower="a * tanh(select(a > 20, a, maximum(a, 0) + log1p(exp(-abs(a)))))",
 )
 
 
@@ -189,7 +189,7 @@ gelu = elementwise(
     refuses="bic",
     tex=r"{0}\,\Phi({0})",
     prec=MUL,
-    lower="0.5 * a * (1 + erf(a * sqrt(0.5)))",
+    lower="0.5 * a * (1 + erf(a * 0.7071067811865476))",
 )
 
 _K, _C = math.sqrt(2 / math.pi), 0.044715
@@ -207,7 +207,7 @@ gelu_tanh = elementwise(
     grad_name="GeluBackward0",
     refuses="bic",
     tex=r"\frac{{{0}}}{{2}}(1 + \tanh(\sqrt{{2/\pi}}({0} + 0.044715\,{0}^3)))",
-    lower="0.5 * a * (1 + tanh(K * (a + C * a**3)))",
+    lower="0.5 * a * (1 + tanh(0.7978845608028654 * (a + 0.044715 * a * a * a)))",
 )
 
 # ----- piecewise linear gates and shrinkage
@@ -238,7 +238,7 @@ hardshrink = elementwise(
     attrs={"lambd": 0.5},
     refuses="bic",
     tex=r"\operatorname{{hardshrink}}({0})",
-    lower="select(abs(a) <= limit, 0, a)",
+    lower="select((a >= -lambd) & (a <= lambd), 0, a)",
     **_KINK,
 )
 softshrink = elementwise(
@@ -248,7 +248,7 @@ softshrink = elementwise(
     attrs={"lambd": 0.5},
     refuses="bic",
     tex=r"\operatorname{{softshrink}}({0})",
-    lower="sign(a) * maximum(abs(a) - limit, 0)",
+    lower="select(a > lambd, a - lambd, select(a < -lambd, a + lambd, a * 0))",
     **_KINK,
 )
 softsign = elementwise(
@@ -277,7 +277,7 @@ rrelu = elementwise(
     refuses="bic",
     tex=r"{0} \, {1}",
     prec=MUL,
-    lower="a * noise",
+    lower="a * b",
     grad_name="RreluWithNoiseBackward0",
     singular="a = 0: the random slope",
 )

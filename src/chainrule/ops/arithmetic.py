@@ -49,7 +49,7 @@ _BOOLS = [
     Bad(lambda: (np.array([True]), np.array([True])), RuntimeError, "with two bool tensors is not supported")
 ]
 
-add = elementwise("add", operator.add, (1, 1), tex="{0} + {1}", prec=ADD, lower="fadd")
+add = elementwise("add", operator.add, (1, 1), tex="{0} + {1}", prec=ADD, lower="a + b")
 sub = elementwise(
     "sub",
     operator.sub,
@@ -58,7 +58,7 @@ sub = elementwise(
     refuses="B",
     tex="{0} - {1}",
     prec=ADD,
-    lower="fsub",
+    lower="a - b",
     bad=_BOOLS,
 )
 rsub = elementwise(
@@ -69,12 +69,12 @@ rsub = elementwise(
     refuses="B",
     tex="{1} - {0}",
     prec=ADD,
-    lower="frsub",
+    lower="b - a",
     grad_name="RsubBackward1",
     bad=_BOOLS,
 )
 mul = elementwise(
-    "mul", operator.mul, (lambda y, a, b: b, lambda y, a, b: a), tex=r"{0} \, {1}", prec=MUL, lower="fmul"
+    "mul", operator.mul, (lambda y, a, b: b, lambda y, a, b: a), tex=r"{0} \, {1}", prec=MUL, lower="a * b"
 )
 div = elementwise(
     "div",
@@ -82,7 +82,7 @@ div = elementwise(
     (lambda y, a, b: 1 / b, lambda y, a, b: -a / (b * b)),
     tex=r"\frac{{{0}}}{{{1}}}",
     prec=ATOM,
-    lower="fdiv",
+    lower="a / b",
     domain=((-3.0, 3.0), (0.5, 3.0)),
     floats=True,
     singular="b = 0: ±inf or nan, as IEEE division",
@@ -96,7 +96,7 @@ neg = elementwise(
     shape=_neg_shape,
     tex="-{0}",
     prec=NEG,
-    lower="fneg",
+    lower="-a",
     bad=[Bad(lambda: (np.array([True]),), RuntimeError, "on a bool tensor is not supported")],
 )
 
@@ -134,7 +134,7 @@ lerp = elementwise(
     refuses="bi",
     tex=r"{0} + {2}({1} - {0})",
     prec=ADD,
-    lower="a + w * (b - a)",
+    lower="select(abs(c) < 0.5, a + c * (b - a), b - (b - a) * (1 - c))",
     grad_name=lambda args: (
         "LerpBackward1" if len(args) > 2 and isinstance(args[2], Carrier) else "LerpBackward0"
     ),
@@ -173,7 +173,7 @@ floor_divide = elementwise(
     (0, 0),
     refuses="bc",
     tex=r"\lfloor {0} / {1} \rfloor",
-    lower="floor(a / b)",
+    lower="floor_divide(a, b)",
     grad_name="DivBackward2",
     singular=_STEPS,
     **_DIVIDE,
@@ -196,7 +196,7 @@ remainder = elementwise(
     refuses="bc",
     tex=r"{0} \bmod {1}",
     prec=MUL,
-    lower="a - b * floor(a / b)",
+    lower="remainder(a, b)",
     grad_name=scalar_or_tensor("RemainderBackward"),
     singular=_STEPS,
     **_DIVIDE,
@@ -207,7 +207,7 @@ fmod = elementwise(
     (1, lambda y, a, b: -trunc(a / b)),
     refuses="bc",
     tex=r"\operatorname{{fmod}}({0}, {1})",
-    lower="frem",
+    lower="fmod(a, b)",
     grad_name=scalar_or_tensor("FmodBackward"),
     singular=_STEPS,
     **_DIVIDE,
@@ -251,7 +251,7 @@ pow = elementwise(
     refuses="b",
     tex="{0}^{{{1}}}",
     prec=POW,
-    lower="pow",
+    lower="a ** b",
     weak=True,
     domain=((0.2, 3.0), (-2.0, 3.0)),
     singular="a = 0: the derivative by n is 0 for n >= 0, inf or nan below",
@@ -271,7 +271,7 @@ sqrt = elementwise(
     np.sqrt,
     lambda y, a: 0.5 / y,
     tex=r"\sqrt{{{0}}}",
-    lower="sqrt",
+    lower="sqrt(a)",
     domain=(0.2, 3.0),
     floats=True,
     singular="a = 0: inf",
@@ -281,7 +281,7 @@ rsqrt = elementwise(
     lambda a: 1 / np.sqrt(a),
     lambda y, a: -0.5 * y * y * y,
     tex=r"\frac{{1}}{{\sqrt{{{0}}}}}",
-    lower="1 / sqrt(a)",
+    lower="rsqrt(a)",
     domain=(0.2, 3.0),
     floats=True,
     singular="a = 0: -inf",
@@ -309,7 +309,7 @@ hypot = elementwise(
     (lambda y, a, b: _per_length(y, a), lambda y, a, b: _per_length(y, b)),
     refuses="bic",
     tex=r"\sqrt{{{0}^2 + {1}^2}}",
-    lower="hypot",
+    lower="hypot(a, b)",
     singular="a = b = 0: 0",
 )
 

@@ -15,9 +15,9 @@ def _bits(name: str, forward: Rule, tex: str, lower: str, nargs: int = 2) -> Op:
     return elementwise(name, forward, nargs=nargs, tex=tex, lower=lower, refuses="fc", nondiff=_WHY)
 
 
-bitwise_and = _bits("bitwise_and", operator.and_, r"{0} \mathbin{{\&}} {1}", "and")
-bitwise_or = _bits("bitwise_or", operator.or_, r"{0} \mathbin{{|}} {1}", "or")
-bitwise_xor = _bits("bitwise_xor", operator.xor, r"{0} \oplus {1}", "xor")
-bitwise_not = _bits("bitwise_not", operator.invert, r"\mathord{{\sim}} {0}", "not", nargs=1)
-bitwise_left_shift = _bits("bitwise_left_shift", np.left_shift, r"{0} \ll {1}", "shl")
-bitwise_right_shift = _bits("bitwise_right_shift", np.right_shift, r"{0} \gg {1}", "ashr")
+bitwise_and = _bits("bitwise_and", operator.and_, r"{0} \mathbin{{\&}} {1}", "a & b")
+bitwise_or = _bits("bitwise_or", operator.or_, r"{0} \mathbin{{|}} {1}", "a | b")
+bitwise_xor = _bits("bitwise_xor", operator.xor, r"{0} \oplus {1}", "a ^ b")
+bitwise_not = _bits("bitwise_not", operator.invert, r"\mathord{{\sim}} {0}", "~a", nargs=1)
+bitwise_left_shift = _bits("bitwise_left_shift", np.left_shift, r"{0} \ll {1}", "shift_left(a, b)")
+bitwise_right_shift = _bits("bitwise_right_shift", np.right_shift, r"{0} \gg {1}", "shift_right(a, b)")

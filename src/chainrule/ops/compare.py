@@ -26,12 +26,12 @@ def _compare(name: str, forward: Rule, sign: str, lower: str) -> Op:
     )
 
 
-eq = _compare("eq", operator.eq, "=", "oeq")
-ne = _compare("ne", operator.ne, r"\ne", "une")
-lt = _compare("lt", operator.lt, "<", "olt")
-le = _compare("le", operator.le, r"\le", "ole")
-gt = _compare("gt", operator.gt, ">", "ogt")
-ge = _compare("ge", operator.ge, r"\ge", "oge")
+eq = _compare("eq", operator.eq, "=", "a == b")
+ne = _compare("ne", operator.ne, r"\ne", "a != b")
+lt = _compare("lt", operator.lt, "<", "a < b")
+le = _compare("le", operator.le, r"\le", "a <= b")
+gt = _compare("gt", operator.gt, ">", "a > b")
+ge = _compare("ge", operator.ge, r"\ge", "a >= b")
 
 
 def _test(name: str, forward: Rule, lower: str) -> Op:
@@ -43,14 +43,12 @@ def _infinite(sign: int) -> Rule:
     return lambda a: (a == sign * np.inf) if a.dtype.kind not in "iub" else np.zeros(a.shape, bool)
 
 
-isnan = _test("isnan", lambda a: a != a, "une(a, a)")
-isfinite = _test("isfinite", np.isfinite, "olt(abs(a), inf)")
-isinf = _test("isinf", np.isinf, "oeq(abs(a), inf)")
-isposinf = _test("isposinf", _infinite(1), "oeq(a, inf)")
-isneginf = _test("isneginf", _infinite(-1), "oeq(a, -inf)")
-isreal = _test(
-    "isreal", lambda a: a.imag == 0 if a.dtype.kind == "c" else np.ones(a.shape, bool), "oeq(imag(a), 0)"
-)
+isnan = _test("isnan", lambda a: a != a, "isnan(a)")
+isfinite = _test("isfinite", np.isfinite, "isfinite(a)")
+isinf = _test("isinf", np.isinf, "isinf(a)")
+isposinf = _test("isposinf", _infinite(1), "isinf(a) & (a > 0)")
+isneginf = _test("isneginf", _infinite(-1), "isinf(a) & (a < 0)")
+isreal = _test("isreal", lambda a: a.imag == 0 if a.dtype.kind == "c" else np.ones(a.shape, bool), "True")
 
 
 def _close(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
@@ -66,21 +64,22 @@ isclose = elementwise(
     attrs={"rtol": 1e-5, "atol": 1e-8, "equal_nan": False},
     dtype="bool",
     tex=r"[{0} \approx {1}]",
-    lower="abs(a - b) <= atol + rtol * abs(b)",
+    lower="(a == b) | (isfinite(a - b) & (fabs(a - b) <= atol + fabs(rtol * b)))"
+    " | select(equal_nan, isnan(a) & isnan(b), False)",
     nondiff=_WHY,
 )
 
 # the arguments keep their own dtypes: only whether they are zero counts
 logical_not = elementwise(
-    "logical_not", np.logical_not, dtype="bool", promote=(), tex=r"\lnot {0}", lower="oeq(a, 0)", nondiff=_WHY
+    "logical_not", np.logical_not, dtype="bool", promote=(), tex=r"\lnot {0}", lower="~truth(a)", nondiff=_WHY
 )
 _LOGIC: dict[str, Any] = {"nargs": 2, "dtype": "bool", "nondiff": _WHY}
 logical_and = elementwise(
-    "logical_and", np.logical_and, tex=r"{0} \land {1}", lower="and(une(a, 0), une(b, 0))", **_LOGIC
+    "logical_and", np.logical_and, tex=r"{0} \land {1}", lower="truth(a) & truth(b)", **_LOGIC
 )
 logical_or = elementwise(
-    "logical_or", np.logical_or, tex=r"{0} \lor {1}", lower="or(une(a, 0), une(b, 0))", **_LOGIC
+    "logical_or", np.logical_or, tex=r"{0} \lor {1}", lower="truth(a) | truth(b)", **_LOGIC
 )
 logical_xor = elementwise(
-    "logical_xor", np.logical_xor, tex=r"{0} \oplus {1}", lower="xor(une(a, 0), une(b, 0))", **_LOGIC
+    "logical_xor", np.logical_xor, tex=r"{0} \oplus {1}", lower="truth(a) ^ truth(b)", **_LOGIC
 )

@@ -11,6 +11,8 @@ from .movement import to
 from .record import MUL, NEG, Bad, Op, Spec, broadcast_shape, structured
 from .rules import is_complex, real_dtype
 
+_LOWER = "by its NumPy forward: complex numbers are not compiled"
+
 
 def _numbers(rng: Any, *shape: int) -> Any:
     return rng.normal(size=shape) + 1j * rng.normal(size=shape)
@@ -88,6 +90,7 @@ complex_sgn = structured(
     np.sign,
     vjp=(_complex_sgn_rule,),
     shape=lambda a: a.shape,
+    lower=_LOWER,
     tex=r"\frac{{{0}}}{{\left|{0}\right|}}",
     samples=lambda rng: [(_numbers(rng, 2, 3),)],
     singular="a = 0: 0",
@@ -108,6 +111,7 @@ complex = structured(
     vjp=(lambda g, y, re, im: real(g), lambda g, y, re, im: imag(g)),
     shape=broadcast_shape,
     dtype=lambda re, im: re.dtype.to_complex(),
+    lower=_LOWER,
     tex="{0} + i {1}",
     prec=MUL,
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(3,)))],

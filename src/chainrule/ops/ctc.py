@@ -9,6 +9,8 @@ import numpy as np
 from .record import Op, structured
 from .reduce import sum
 
+_LOWER = "by its NumPy forward: a recursion over time and labels"
+
 
 def _extended(targets: Any, blank: int) -> Any:
     """The labels with blanks between, before and after: (N, 2S + 1)."""
@@ -126,6 +128,7 @@ ctc: Op = structured(
     _ctc,
     nargs=4,
     shape=lambda x, *_: (x.shape[1],),
+    lower=_LOWER,
     tex=r"-\ln p({1} \mid {0})",
     samples=_samples,
     vjp=(
@@ -144,6 +147,7 @@ ctc_pull: Op = structured(
     _ctc_pull,
     nargs=5,
     shape=lambda g, x, *_: x.shape,
+    lower=_LOWER,
     tex=r"{0} \, (e^{{{1}}} - \gamma)",
     vjp=(_pull_g, _pull_x, None, None, None),
     samples=lambda rng: [(rng.normal(size=2), *s) for s in _samples(rng)],

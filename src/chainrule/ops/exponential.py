@@ -12,26 +12,28 @@ from .select import where
 
 LN2, LN10 = math.log(2), math.log(10)
 
-exp = elementwise("exp", np.exp, lambda y, a: y, tex="e^{{{0}}}", prec=POW, lower="exp", floats=True)
+exp = elementwise("exp", np.exp, lambda y, a: y, tex="e^{{{0}}}", prec=POW, lower="exp(a)", floats=True)
 exp2 = elementwise(
-    "exp2", np.exp2, lambda y, a: y * LN2, tex="2^{{{0}}}", prec=POW, lower="exp2", floats=True
+    "exp2", np.exp2, lambda y, a: y * LN2, tex="2^{{{0}}}", prec=POW, lower="exp2(a)", floats=True
 )
 expm1 = elementwise(
-    "expm1", np.expm1, lambda y, a: exp(a), tex="e^{{{0}}} - 1", prec=1, lower="expm1", floats=True
+    "expm1", np.expm1, lambda y, a: exp(a), tex="e^{{{0}}} - 1", prec=1, lower="expm1(a)", floats=True
 )
 
 _POSITIVE: dict[str, Any] = {"domain": (0.2, 3.0), "floats": True, "singular": "a = 0: -inf, derivative inf"}
-log = elementwise("log", np.log, lambda y, a: 1 / a, tex=r"\ln({0})", lower="log", **_POSITIVE)
-log2 = elementwise("log2", np.log2, lambda y, a: 1 / (a * LN2), tex=r"\log_2({0})", lower="log2", **_POSITIVE)
+log = elementwise("log", np.log, lambda y, a: 1 / a, tex=r"\ln({0})", lower="log(a)", **_POSITIVE)
+log2 = elementwise(
+    "log2", np.log2, lambda y, a: 1 / (a * LN2), tex=r"\log_2({0})", lower="log2(a)", **_POSITIVE
+)
 log10 = elementwise(
-    "log10", np.log10, lambda y, a: 1 / (a * LN10), tex=r"\log_{{10}}({0})", lower="log10", **_POSITIVE
+    "log10", np.log10, lambda y, a: 1 / (a * LN10), tex=r"\log_{{10}}({0})", lower="log10(a)", **_POSITIVE
 )
 log1p = elementwise(
     "log1p",
     np.log1p,
     lambda y, a: 1 / (1 + a),
     tex=r"\ln(1 + {0})",
-    lower="log1p",
+    lower="log1p(a)",
     domain=(-0.5, 3.0),
     floats=True,
     singular="a = -1: -inf, derivative inf",
@@ -52,7 +54,7 @@ sigmoid = elementwise(
     _sigmoid,
     lambda y, a: y * (1 - y),
     tex=r"\sigma({0})",
-    lower="1 / (1 + exp(-a))",
+    lower="sigmoid(a)",
     floats=True,
 )
 
@@ -76,7 +78,8 @@ logit = elementwise(
     attrs={"eps": 0.01},
     refuses="c",
     tex=r"\ln\frac{{{0}}}{{1 - {0}}}",
-    lower="log(a / (1 - a))",
+    lower="log(select(given(eps), minimum(maximum(a, eps), 1 - eps), a)"
+    " / (1 - select(given(eps), minimum(maximum(a, eps), 1 - eps), a)))",
     domain=(0.1, 0.9),
     floats=True,
     singular="outside the clamp [eps, 1 - eps]: 0",
@@ -87,7 +90,7 @@ log_sigmoid = elementwise(
     lambda y, a: sigmoid(-a),
     refuses="bic",
     tex=r"\ln \sigma({0})",
-    lower="min(a, 0) - log1p(exp(-abs(a)))",
+    lower="minimum(a, 0) - log1p(exp(-abs(a)))",
 )
 
 # ----- of two
@@ -106,7 +109,7 @@ logaddexp = elementwise(
     (lambda y, a, b: sigmoid(a - b), lambda y, a, b: sigmoid(b - a)),
     refuses="bi",
     tex=r"\ln(e^{{{0}}} + e^{{{1}}})",
-    lower="max(a, b) + log1p(exp(-abs(a - b)))",
+    lower="select(a == b, a + 0.6931471805599453, maximum(a, b) + log1p(exp(-abs(a - b))))",
 )
 logaddexp2 = elementwise(
     "logaddexp2",
@@ -114,7 +117,7 @@ logaddexp2 = elementwise(
     (lambda y, a, b: 1 / (1 + exp2(b - a)), lambda y, a, b: 1 / (1 + exp2(a - b))),
     refuses="bic",
     tex=r"\log_2(2^{{{0}}} + 2^{{{1}}})",
-    lower="max(a, b) + log2(1 + exp2(-abs(a - b)))",
+    lower="select(a == b, a + 1, maximum(a, b) + 1.4426950408889634 * log1p(exp2(-abs(a - b))))",
 )
 
 
@@ -138,7 +141,7 @@ xlogy = elementwise(
     refuses="c",
     tex=r"{0} \ln({1})",
     prec=MUL,
-    lower="a * log(b)",
+    lower="select(isnan(b), nan, select(a == 0, 0, a * log(b)))",
     domain=((-3.0, 3.0), (0.2, 3.0)),
     floats=True,
     singular="a = 0: 0 whatever b >= 0 is",
@@ -151,7 +154,7 @@ xlog1py = elementwise(
     refuses="c",
     tex=r"{0} \ln(1 + {1})",
     prec=MUL,
-    lower="a * log1p(b)",
+    lower="select(isnan(b), nan, select(a == 0, 0, a * log1p(b)))",
     domain=((-3.0, 3.0), (-0.5, 3.0)),
     floats=True,
     singular="a = 0: 0 whatever b >= -1 is",

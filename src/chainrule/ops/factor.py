@@ -15,6 +15,8 @@ from .record import Op, Spec, structured
 from .rules import same_shape
 from .solve import LinAlgError, solve_triangular
 
+_LOWER = "by its NumPy forward: LAPACK factors it"
+
 
 def hermitian_samples(rng: Any) -> list[Any]:
     """Symmetric positive definite matrices."""
@@ -66,6 +68,7 @@ cholesky = structured(
     _cholesky,
     vjp=(_cholesky_rule,),
     shape=same_shape,
+    lower=_LOWER,
     tex=r"\operatorname{{chol}}({0})",
     samples=hermitian_samples,
     grad_name="LinalgCholeskyExBackward0",
@@ -129,6 +132,7 @@ qr = structured(
     outputs=2,
     vjp=(_qr_rule,),
     shape=_qr_shape,
+    lower=_LOWER,
     tex=r"\operatorname{{QR}}({0})",
     grad_name="LinalgQrBackward0",
     samples=lambda rng: [(rng.normal(size=(4, 3)), "reduced"), (rng.normal(size=(2, 3)), "reduced")],
@@ -162,6 +166,28 @@ def swaps_to_rows(pivots: Any, m: int) -> Any:
     return rows
 
 
+def _geqrf(a: Any) -> list[Any]:
+    k = min(a.shape[-2:])
+    packed, tau = np.empty_like(a), np.zeros((*a.shape[:-2], k), a.dtype)
+    for at in np.ndindex(*a.shape[:-2]):
+        if a[at].size:
+            h, tau[at] = np.linalg.qr(a[at], "raw")
+            packed[at] = h.T
+    return [packed, tau]
+
+
+geqrf = structured(
+    "geqrf",
+    _geqrf,
+    outputs=2,
+    shape=lambda a: [a.shape, (*a.shape[:-2], min(a.shape[-2:]))],
+    lower=_LOWER,
+    tex=r"\operatorname{{QR}}({0})",
+    samples=lambda rng: [(rng.normal(size=(4, 3)),), (rng.normal(size=(2, 2, 3)),)],
+    nondiff="the compact form is LAPACK's; take linalg.qr for a derivative",
+)
+
+
 def _swap_rows(a: Any, pivots: Any, back: bool) -> Any:
     """Pᵀa, the row order of the factors, or with `back` Pa, that of the original."""
     rows = swaps_to_rows(pivots, a.shape[-2])
@@ -178,6 +204,7 @@ swap_rows: Op = structured(
     nargs=2,
     vjp=(lambda g, y, a, pivots, back: swap_rows(g, pivots, not back), None),
     shape=lambda a, pivots, back: (*broadcast_shapes(a.shape[:-2], pivots.shape[:-1]), *a.shape[-2:]),
+    lower=_LOWER,
     tex="P {0}",
     dtype=lambda a, *_: a.dtype,
     samples=lambda rng: [(rng.normal(size=(3, 2)), np.array([2, 3, 3], np.int32), True)],
@@ -225,6 +252,7 @@ lu_factor = structured(
     outputs=2,
     vjp=(_lu_rule,),
     shape=_lu_shape,
+    lower=_LOWER,
     tex=r"\operatorname{{LU}}({0})",
     dtype=lambda a: [a.dtype, int32],
     grad_name="LinalgLuFactorExBackward0",

@@ -205,6 +205,31 @@ def _index_put(a: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> Any:
     return out
 
 
+def _take(a: Any, ix: Any) -> Any:
+    _require_flat(ix, a.size)
+    return a[ix]
+
+
+def _require_flat(ix: Any, size: int) -> None:
+    if ix.size and (ix.min() < -size or ix.max() >= size):
+        wrong = ix.max() if ix.max() >= size else ix.min()
+        raise IndexError(f"out of range: tried to access index {wrong} on a tensor of {size} elements.")
+
+
+# The elements of a flat tensor at flat positions.
+take = structured(
+    "take",
+    _take,
+    nargs=2,
+    vjp=(lambda g, y, a, ix: unindex(g, ix, a.shape, (INDEX,)), None),
+    shape=lambda a, ix: ix.shape,
+    dtype=lambda a, ix: a.dtype,
+    tex="{0}_{{{1}}}",
+    samples=lambda rng: [(rng.normal(size=6), np.array([[0, -1], [2, 2]]))],
+    bad=[Bad(lambda: (np.zeros(3), np.array([3])), IndexError, "tried to access index 3 on a tensor of 3")],
+)
+
+
 def put(out: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> None:
     """Write (or add) v into out at the key, in out's own memory."""
     at = with_indices(key, ix)
@@ -239,6 +264,87 @@ index_put: Op = structured(
         (rng.normal(size=(4, 2)), np.array([0, 2]), rng.normal(size=(2, 2)), (INDEX,), False),
         (rng.normal(size=(4, 2)), np.array([0, 0]), rng.normal(size=(2,)), (INDEX,), True),
     ],
+)
+
+
+def put_flat(out: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> None:
+    """put() at flat positions of a flat array."""
+    _require_flat(ix, out.size)
+    put(out, ix, v, key, accumulate)
+
+
+def put_slices(out: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> None:
+    """put() of whole slices, whose indices are not counted from the end."""
+    require_in_range(ix, out.shape[len(key) - 1])
+    put(out, ix, v, key, accumulate)
+
+
+def fill_slices(out: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> None:
+    """put() of one value in whole slices."""
+    dim = len(key) - 1
+    size = out.shape[dim]
+    if ix.size and (ix.min() < -size or ix.max() >= size):
+        raise IndexError(f"index {ix.max()} is out of bounds for dimension {dim} with size {size}")
+    put(out, ix, v, key, accumulate)
+
+
+def _checked_put(name: str, write: Any, value: Any, bad: Bad, accumulate: tuple[bool, ...]) -> Op:
+    """index_put with the bounds of one of PyTorch's named functions."""
+
+    def forward(a: Any, ix: Any, v: Any, key: Key, accumulate: bool) -> Any:
+        out = np.array(a)
+        write(out, ix, v, key, accumulate)
+        return out
+
+    return structured(
+        name,
+        forward,
+        nargs=3,
+        shape=index_put.shape,
+        dtype=index_put.dtype,
+        vjp=index_put.vjp,
+        tex=index_put.tex,
+        samples=lambda rng: [
+            (rng.normal(size=(4, 2)), np.array([0, 2]), value(rng), (INDEX,), a) for a in accumulate
+        ],
+        bad=[bad],
+        grad_name="IndexPutBackward0",
+    )
+
+
+_OUTSIDE = np.array([1, 4])
+index_put_flat = _checked_put(
+    "index_put_flat",
+    put_flat,
+    lambda rng: rng.normal(size=(2, 2)),
+    Bad(
+        lambda: (np.zeros(4), _OUTSIDE, np.zeros(2), (INDEX,), False),
+        IndexError,
+        "tried to access index 4 on a tensor of 4 elements",
+    ),
+    (True, False),
+)
+index_put_slices = _checked_put(
+    "index_put_slices",
+    put_slices,
+    lambda rng: rng.normal(size=(2, 2)),
+    Bad(
+        lambda: (np.zeros((4, 2)), _OUTSIDE, np.zeros((2, 2)), (INDEX,), True),
+        IndexError,
+        "expected: 0 to 3",
+    ),
+    (True, False),
+)
+index_fill = _checked_put(
+    "index_fill",
+    fill_slices,
+    lambda rng: rng.normal(size=()),
+    Bad(
+        lambda: (np.zeros((4, 2)), _OUTSIDE, np.zeros(()), (INDEX,), False),
+        IndexError,
+        "index 4 is out of bounds for dimension 0 with size 4",
+    ),
+    (False,),
 )
 
 

@@ -142,6 +142,8 @@ def _probabilities(rng: Any) -> Any:
 
 
 def _bce(p: Any, t: Any) -> Any:
+    if p.size and (p.real.min() < 0 or p.real.max() > 1):
+        raise RuntimeError("all elements of input should be between 0 and 1")
     with np.errstate(divide="ignore"):
         return (t - 1) * np.maximum(np.log1p(-p), -100) - t * np.maximum(np.log(p), -100)
 

@@ -86,6 +86,22 @@ def _shapes(x: Spec, w: Any, b: Any, dims: Dims, channel: int, eps: float) -> li
     return [x.shape, small, small]
 
 
+# The running statistics, moved towards those of the batch; `scale` makes a biased variance the unbiased one.
+running = structured(
+    "running",
+    lambda a, batch, momentum, scale: (a + momentum * (batch.reshape(-1) * scale - a)).astype(
+        a.dtype, copy=False
+    ),
+    nargs=3,
+    shape=lambda a, batch, momentum, scale: a.shape,
+    dtype=lambda a, *_: a.dtype,
+    tex=r"{0} + {2} ({3} \, {1} - {0})",
+    samples=lambda rng: [
+        (rng.normal(size=3), rng.normal(size=(1, 3, 1)), momentum, 1.25) for momentum in (0.1, np.array(0.5))
+    ],
+    nondiff="it keeps count beside the tape",
+)
+
 layer_norm: Op = structured(
     "layer_norm",
     _normalize,

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..types import Shape, int64
-from .record import Op, Spec, structured
+from .record import Bad, Op, Spec, structured
 from .resample import adaptive_bounds
 from .windows import Ints, offsets, output_size, pad_spatial, steps_of
+
+_LOWER = "by its NumPy forward: windows and places that vary"
 
 
 def pooled_size(
@@ -22,6 +24,14 @@ def pooled_size(
         m = output_size(n, k, s, 2 * p, q, ceil_mode)
         out.append(m - 1 if ceil_mode and (m - 1) * s >= n + p else m)
     return tuple(out)
+
+
+def paired(a: Spec, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> bool:
+    """Whether the windows are 2 x 2 side by side, and whole: with padding there is one more than that."""
+    size = a.shape[a.ndim - len(kernel) :]
+    out = pooled_size(size, kernel, stride, padding, dilation, ceil_mode)
+    whole = all(2 * m <= n for m, n in zip(out, size))
+    return kernel == stride == (2, 2) and dilation == (1, 1) and whole
 
 
 def _lowest(dtype: Any) -> Any:
@@ -141,9 +151,40 @@ pool_pick: Op = structured(
 )
 
 
+def _max_pool_input(g: Any, a: Any, *windows: Any) -> Any:
+    return _place(g, _max_pool(a, *windows)[1], a.shape[a.ndim - len(windows[0]) :])
+
+
+max_pool_input: Op = structured(
+    "max_pool_input",
+    _max_pool_input,
+    nargs=2,
+    shape=lambda g, a, kernel, stride, padding, dilation, ceil_mode: a.shape,
+    tex="{0}_{{\\operatorname{{argmax}} {1}}}",
+    vjp=(
+        lambda u, y, g, a, kernel, stride, padding, dilation, ceil_mode: pool_pick(
+            u, max_pool(a, kernel, stride, padding, dilation, ceil_mode)[1], len(kernel)
+        ),
+        None,
+    ),
+    grad_name="MaxPool2DWithIndicesBackward0",
+    samples=lambda rng: [
+        (rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 6, 7)), (2, 2), (2, 2), (0, 0), (1, 1), False),
+        (rng.normal(size=(2, 3, 2)), rng.normal(size=(2, 6, 5)), (2, 3), (2, 2), (0, 0), (1, 1), False),
+    ],
+    singular="equal values: the first in the window gets the whole cotangent",
+)
+
+
 def _unpool(a: Any, index: Any, size: Ints) -> Any:
     """As `_place`, but of values that share a place the last one stays."""
     d = len(size)
+    outside = (index < 0) | (index >= prod(size))
+    if outside.any():
+        raise RuntimeError(
+            f"Found an invalid max index: {index[outside][0]} (output volumes are of size "
+            f"{'x'.join(map(str, size))})"
+        )
     lead = a.shape[: a.ndim - d]
     rows = prod(lead)
     out = np.zeros((rows, prod(size)), a.dtype)
@@ -157,11 +198,15 @@ max_unpool: Op = structured(
     _unpool,
     nargs=2,
     shape=lambda a, index, size: (*a.shape[: a.ndim - len(size)], *size),
+    lower=_LOWER,
     tex="{0}_{{{1}}}",
     vjp=(lambda g, y, a, index, size: pool_pick(g, index, len(size)), None),
     grad_name="MaxUnpool2DBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 3)), np.array([[0, 4, 2], [3, 1, 0]]), (5,))],
     singular="indices that meet: only the last value is kept",
+    bad=[
+        Bad(lambda: (np.zeros((1, 1)), np.array([[5]]), (5,)), RuntimeError, "Found an invalid max index: 5")
+    ],
 )
 
 # ----- windows given by tables: adaptive and fractional max pooling
@@ -197,6 +242,7 @@ adaptive_max_pool: Op = structured(
     "adaptive_max_pool",
     _adaptive_max,
     outputs=2,
+    lower=_LOWER,
     tex=r"\max_{{\text{{window}}}} {0}",
     shape=lambda a, out: [(*a.shape[: a.ndim - len(out)], *out)] * 2,
     dtype=lambda a, out: [a.dtype, int64],

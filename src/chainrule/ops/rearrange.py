@@ -206,7 +206,7 @@ pad_constant: Op = structured(
 MODES = ("reflect", "replicate", "circular")
 
 
-def _source(n: int, before: int, after: int, mode: str) -> Any:
+def padding_source(n: int, before: int, after: int, mode: str) -> Any:
     """For every place along a padded dimension, the place of the input that it copies."""
     if mode == "replicate":
         return np.clip(np.arange(-before, n + after), 0, n - 1)
@@ -219,7 +219,7 @@ def _source(n: int, before: int, after: int, mode: str) -> Any:
 def _pad(a: Any, pads: Pads, mode: str) -> Any:
     for dim, (before, after) in enumerate(pads):
         if before or after:
-            a = np.take(a, _source(a.shape[dim], before, after, mode), dim)
+            a = np.take(a, padding_source(a.shape[dim], before, after, mode), dim)
     return a
 
 
@@ -239,7 +239,7 @@ def _unpad(g: Any, shape: Shape, pads: Pads, mode: str) -> Any:
         before, after = pads[dim]
         if not before and not after:
             continue
-        source = _source(shape[dim], before, after, mode)
+        source = padding_source(shape[dim], before, after, mode)
         out = np.zeros((*g.shape[:dim], shape[dim], *g.shape[dim + 1 :]), g.dtype)
         ends = (slice(None),) * dim
         first, length = max(before, 0), len(source)

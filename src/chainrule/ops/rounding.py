@@ -12,6 +12,8 @@ from .complex import conj
 from .movement import to
 from .record import NEG, elementwise, structured
 
+_LOWER = "by its NumPy forward: it takes the bits of numbers apart"
+
 _STEPS: dict[str, Any] = {"singular": "constant between its jumps, where the derivative is taken as 0"}
 
 
@@ -21,11 +23,13 @@ def _whole(function: Any) -> Any:
 
 
 floor = elementwise(
-    "floor", _whole(np.floor), 0, refuses="bc", tex=r"\lfloor {0} \rfloor", lower="floor", **_STEPS
+    "floor", _whole(np.floor), 0, refuses="bc", tex=r"\lfloor {0} \rfloor", lower="floor(a)", **_STEPS
 )
-ceil = elementwise("ceil", _whole(np.ceil), 0, refuses="bc", tex=r"\lceil {0} \rceil", lower="ceil", **_STEPS)
+ceil = elementwise(
+    "ceil", _whole(np.ceil), 0, refuses="bc", tex=r"\lceil {0} \rceil", lower="ceil(a)", **_STEPS
+)
 trunc = elementwise(
-    "trunc", _whole(np.trunc), 0, refuses="bc", tex=r"\operatorname{{trunc}}({0})", lower="trunc", **_STEPS
+    "trunc", _whole(np.trunc), 0, refuses="bc", tex=r"\operatorname{{trunc}}({0})", lower="trunc(a)", **_STEPS
 )
 frac = elementwise(
     "frac",
@@ -55,7 +59,8 @@ round = elementwise(
     attrs={"decimals": 0},
     refuses="bc",
     tex=r"\operatorname{{round}}({0})",
-    lower="rint",
+    lower="select(decimals == 0, rint(a), select(decimals > 0,"
+    " rint(a * 10 ** decimals) / 10 ** decimals, rint(a / 10 ** -decimals) * 10 ** -decimals))",
     **_STEPS,
 )
 
@@ -69,17 +74,15 @@ def _sgn(a: Any) -> Any:
     return np.subtract(a > 0, a < 0, dtype=a.dtype)
 
 
-sign = elementwise(
-    "sign", _sgn, 0, refuses="c", tex=r"\operatorname{{sgn}}({0})", lower="(a > 0) - (a < 0)", **_STEPS
-)
-sgn = elementwise("sgn", _sgn, 0, tex=r"\operatorname{{sgn}}({0})", lower="(a > 0) - (a < 0)", **_STEPS)
+sign = elementwise("sign", _sgn, 0, refuses="c", tex=r"\operatorname{{sgn}}({0})", lower="sign(a)", **_STEPS)
+sgn = elementwise("sgn", _sgn, 0, tex=r"\operatorname{{sgn}}({0})", lower="sign(a)", **_STEPS)
 abs = elementwise(
     "abs",
     operator.abs,
     lambda y, a: conj(sgn(a)),
     refuses="b",
     tex=r"\left|{0}\right|",
-    lower="fabs",
+    lower="abs(a)",
     singular="a = 0: 0",
     dtype=lambda a: a.dtype.to_real(),
 )
@@ -91,7 +94,7 @@ copysign = elementwise(
     (lambda y, a, b: sgn(a) * sgn(y), 0),
     refuses="c",
     tex=r"\left|{0}\right| \operatorname{{sgn}}({1})",
-    lower="copysign",
+    lower="copysign(a, b)",
     floats=True,
     singular="a = 0: 0",
 )
@@ -100,7 +103,7 @@ signbit = elementwise(
     lambda a: np.signbit(a) if a.dtype.kind == "f" or a.dtype.kind == "V" else a < 0,
     refuses="c",
     tex=r"[{0} < 0]",
-    lower="a < 0",
+    lower="signbit(a)",
     dtype="bool",
     nondiff="it answers true or false",
 )
@@ -110,7 +113,7 @@ heaviside = elementwise(
     nargs=2,
     refuses="c",
     tex=r"H({0})",
-    lower="select(a == 0, b, a > 0)",
+    lower="select(a == 0, b, select(isnan(a), a, a > 0))",
     nondiff="PyTorch defines no derivative of the step",
 )
 nextafter = elementwise(
@@ -136,6 +139,7 @@ frexp = structured(
     vjp=(_frexp_rule,),
     shape=lambda a: [a.shape, a.shape],
     dtype=lambda a: [a.dtype, int32],
+    lower=_LOWER,
     tex=r"\operatorname{{frexp}}({0})",
     samples=lambda rng: [(rng.uniform(0.6, 0.9, (2, 3)),)],
     singular="the powers of 2: constant exponent assumed",

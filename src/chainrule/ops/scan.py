@@ -13,6 +13,8 @@ from .record import ATOM, Op, Spec, structured
 from .rules import is_complex, same_shape, sum_dtype
 from .scatter import ungather
 
+_LOWER = "by its NumPy forward: a scan goes step by step along its dimension"
+
 
 def conj(x: Any) -> Any:
     """The complex conjugate; real values as they are, unrecorded."""
@@ -52,6 +54,7 @@ cumsum: Op = structured(
     vjp=(lambda g, y, a, dim, reverse: cumsum(g, dim, not reverse),),
     shape=same_shape,
     dtype=sum_dtype,
+    lower=_LOWER,
     tex=r"\operatorname{{cumsum}}({0})",
     samples=_scan_samples,
 )
@@ -118,6 +121,7 @@ recur: Op = structured(
     nargs=2,
     vjp=_recur_rule,
     shape=lambda a, b, dim, reverse: b.shape,
+    lower=_LOWER,
     tex=r"y_k = {1}_k + {0}_k \, y_{{k-1}}",
     samples=lambda rng: [
         (rng.normal(size=(2, 4)), rng.normal(size=(2, 4)), 1, False),
@@ -143,6 +147,7 @@ cumprod: Op = structured(
     vjp=(_cumprod_rule,),
     shape=same_shape,
     dtype=sum_dtype,
+    lower=_LOWER,
     tex=r"\operatorname{{cumprod}}({0})",
     samples=lambda rng: [*_scan_samples(rng), (np.array([2.0, 0.0, 3.0, 0.0, 1.5]), 0, False)],
 )
@@ -173,6 +178,7 @@ logcumsumexp = structured(
     _logcumsumexp,
     vjp=(_logcumsumexp_rule,),
     shape=same_shape,
+    lower=_LOWER,
     tex=r"\ln \operatorname{{cumsum}}(e^{{{0}}})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1), (rng.normal(size=(4, 2)) * 3, 0)],
 )
@@ -210,6 +216,7 @@ def _running_record(name: str, ufunc: np.ufunc) -> Any:
         vjp=(placed_rule,),
         shape=_pair_shape,
         dtype=lambda a, *_: [a.dtype, int64],
+        lower=_LOWER,
         tex=rf"\operatorname{{{{{name}}}}}({{0}})",
         prec=ATOM,
         singular="of equal values the last one gets the derivative",

@@ -12,6 +12,8 @@ from .record import Bad, Op, Spec, structured
 from .rules import same_dtype, same_shape
 from .select import where
 
+_LOWER = "by its NumPy forward: a rare kind of scatter"
+
 
 def _grid(index: Any, shape: Shape, dim: int) -> tuple[Any, ...]:
     """The positions that `index` names along `dim`, as a NumPy key; refuses negative ones, as PyTorch."""
@@ -146,6 +148,7 @@ scatter_prod = structured(
     vjp=_scatter_prod_rule,
     shape=same_shape,
     dtype=same_dtype,
+    lower=_LOWER,
     tex=r"{0} \prod_{{{1}}} {2}",
     grad_name="ScatterReduceBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 4)), _INDEX, rng.normal(size=(2, 3)), 0)],
@@ -167,6 +170,7 @@ scatter_amax = structured(
     vjp=_scatter_extreme_rule,
     shape=same_shape,
     dtype=same_dtype,
+    lower=_LOWER,
     tex=r"\max({0}, {2})",
     grad_name="ScatterReduceBackward0",
     singular="ties share the derivative equally",
@@ -179,6 +183,7 @@ scatter_amin = structured(
     vjp=_scatter_extreme_rule,
     shape=same_shape,
     dtype=same_dtype,
+    lower=_LOWER,
     tex=r"\min({0}, {2})",
     grad_name="ScatterReduceBackward0",
     singular="ties share the derivative equally",

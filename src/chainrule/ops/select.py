@@ -16,7 +16,7 @@ where = elementwise(
     nargs=3,
     promote=(1, 2),
     tex=r"[{0}]\,{1} + [\lnot {0}]\,{2}",
-    lower="select",
+    lower="select(a, b, c)",
     domain=((-1.0, 1.0), (-3.0, 3.0), (-3.0, 3.0)),
 )
 
@@ -28,7 +28,7 @@ either = elementwise(
     promote=(1,),
     attrs={"yes": 1.0, "no": 0.0},
     tex=r"[{0}]\,{2} + [\lnot {0}]\,{3}",
-    lower="select",
+    lower="select(a, yes, no)",
     nondiff="it is a derivative: constant between its jumps",
 )
 
@@ -43,7 +43,7 @@ tie_share = elementwise(
     _tie_share,
     nargs=2,
     tex=r"[{0} \ge {1}]",
-    lower="select(a == b, 0.5, select(a < b, 0, 1))",
+    lower="1 - select(a == b, 0.5, a < b)",
     nondiff="it is a derivative: constant between its jumps",
 )
 
@@ -54,7 +54,7 @@ maximum = elementwise(
     (lambda y, a, b: tie_share(a, b), lambda y, a, b: tie_share(b, a)),
     refuses="c",
     tex=r"\max({0}, {1})",
-    lower="maximum",
+    lower="maximum(a, b)",
     singular=_TIE,
 )
 minimum = elementwise(
@@ -63,7 +63,7 @@ minimum = elementwise(
     (lambda y, a, b: tie_share(b, a), lambda y, a, b: tie_share(a, b)),
     refuses="c",
     tex=r"\min({0}, {1})",
-    lower="minimum",
+    lower="minimum(a, b)",
     singular=_TIE,
 )
 
@@ -74,7 +74,7 @@ fmax = elementwise(
     (lambda y, a, b: (a >= b) | (b != b), lambda y, a, b: ~((a >= b) | (b != b))),
     refuses="c",
     tex=r"\max({0}, {1})",
-    lower="maxnum",
+    lower="maxnum(a, b)",
     singular=_FIRST,
 )
 fmin = elementwise(
@@ -83,7 +83,7 @@ fmin = elementwise(
     (lambda y, a, b: (a <= b) | (b != b), lambda y, a, b: ~((a <= b) | (b != b))),
     refuses="c",
     tex=r"\min({0}, {1})",
-    lower="minnum",
+    lower="minnum(a, b)",
     singular=_FIRST,
 )
 
@@ -95,7 +95,7 @@ clamp_min = elementwise(
     (lambda y, a, b: a >= b, lambda y, a, b: a < b),
     refuses="c",
     tex=r"\max({0}, {1})",
-    lower="maximum",
+    lower="maximum(a, b)",
     singular=_EDGE,
     grad_name=scalar_or_tensor("ClampMinBackward"),
 )
@@ -105,7 +105,7 @@ clamp_max = elementwise(
     (lambda y, a, b: a <= b, lambda y, a, b: a > b),
     refuses="c",
     tex=r"\min({0}, {1})",
-    lower="minimum",
+    lower="minimum(a, b)",
     singular=_EDGE,
     grad_name=scalar_or_tensor("ClampMaxBackward"),
 )
@@ -119,7 +119,7 @@ clamp = elementwise(
     ),
     refuses="c",
     tex=r"\operatorname{{clamp}}({0}, {1}, {2})",
-    lower="minimum(maximum(a, low), high)",
+    lower="minimum(maximum(a, b), c)",
     domain=((-3.0, 3.0), (-2.0, -0.5), (0.5, 2.0)),
     singular=_EDGE,
     grad_name=lambda args: (
@@ -146,5 +146,5 @@ nan_to_num = elementwise(
     lambda y, a, nan, high, low: (a == a) & (abs(a) != float("inf")),
     attrs={"nan": 0.0, "posinf": 3e38, "neginf": -3e38},
     tex=r"\operatorname{{finite}}({0})",
-    lower="select(a != a, nan, minimum(maximum(a, low), high))",
+    lower="select(isnan(a), nan, select(isinf(a), select(a > 0, posinf, neginf), a))",
 )

@@ -13,6 +13,8 @@ from .rearrange import tril, triu
 from .record import Spec, structured
 from .rules import real_dtype, same_shape
 
+_LOWER = "by its NumPy forward: LAPACK solves it"
+
 
 class LinAlgError(RuntimeError):
     """A matrix that a factorisation cannot handle: singular, not positive definite, not converged."""
@@ -51,6 +53,7 @@ inv = structured(
     _inv,
     vjp=(lambda g, y, a: -matmul(adjoint(y), matmul(g, adjoint(y))),),
     shape=same_shape,
+    lower=_LOWER,
     tex="{0}^{{-1}}",
     samples=_square_samples,
     grad_name="LinalgInvExBackward0",
@@ -91,6 +94,7 @@ solve = structured(
     nargs=2,
     vjp=_solve_rule,
     shape=_solve_shape,
+    lower=_LOWER,
     tex="{0}^{{-1}} {1}",
     grad_name="LinalgSolveExBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 3)) + 3 * np.eye(3), rng.normal(size=(3, 2)))],
@@ -131,6 +135,7 @@ solve_triangular = structured(
     nargs=2,
     vjp=_triangular_rule,
     shape=lambda a, b, *_: _solve_shape(a, b),
+    lower=_LOWER,
     tex="{0}^{{-1}} {1}",
     grad_name="LinalgSolveTriangularBackward0",
     samples=lambda rng: [
@@ -166,6 +171,7 @@ cholesky_solve = structured(
     nargs=2,
     vjp=_cholesky_solve_rule,
     shape=lambda b, factor, upper: _solve_shape(factor, b),
+    lower=_LOWER,
     tex="({1} {1}^T)^{{-1}} {0}",
     singular="the triangle of the factor that is not read is treated as if it were 0",
     samples=lambda rng: [(rng.normal(size=(3, 2)), _factor_samples(rng), False)],
@@ -187,6 +193,7 @@ cholesky_inverse = structured(
     _cholesky_inverse,
     vjp=(_cholesky_inverse_rule,),
     shape=same_shape,
+    lower=_LOWER,
     tex="({0} {0}^T)^{{-1}}",
     samples=lambda rng: [(_factor_samples(rng), False)],
 )
@@ -232,6 +239,7 @@ adjugate = structured(
     _adjugate,
     vjp=(_adjugate_rule,),
     shape=same_shape,
+    lower=_LOWER,
     tex=r"\operatorname{{adj}}({0})",
     samples=_square_samples,
     singular="the second derivative of a determinant is taken where the matrix is invertible",
@@ -241,6 +249,7 @@ det = structured(
     np.linalg.det,
     vjp=(_det_rule,),
     shape=lambda a: a.shape[:-2],
+    lower=_LOWER,
     tex=r"\det({0})",
     samples=_square_samples,
     grad_name="LinalgDetBackward0",
@@ -262,6 +271,7 @@ slogdet = structured(
     outputs=2,
     vjp=(_slogdet_rule,),
     shape=lambda a: [a.shape[:-2]] * 2,
+    lower=_LOWER,
     tex=r"\ln|\det({0})|",
     dtype=lambda a: [a.dtype, real_dtype(a)],
     samples=_square_samples,

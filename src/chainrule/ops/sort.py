@@ -13,6 +13,8 @@ from .record import Bad, Spec, structured
 from .scan import along, placed_rule
 from .scatter import ungather
 
+_LOWER = "by its NumPy forward: sorting branches on every comparison"
+
 
 def _comparable(a: Any) -> Any:
     """The values in a type that NumPy can sort."""
@@ -42,6 +44,7 @@ sort = structured(
     vjp=(placed_rule,),
     shape=lambda a, *_: [a.shape, a.shape],
     dtype=picked_dtype,
+    lower=_LOWER,
     tex=r"\operatorname{{sort}}({0})",
     singular="equal elements keep their order",
     samples=lambda rng: [
@@ -74,6 +77,7 @@ topk = structured(
     vjp=(lambda g, y, a, k, dim, largest: ungather(g[0], y[1], a.shape, dim) if a.ndim else g[0],),
     shape=_topk_shape,
     dtype=picked_dtype,
+    lower=_LOWER,
     tex=r"\operatorname{{topk}}({0})",
     singular="of equal elements the first ones are taken",
     samples=lambda rng: [(rng.normal(size=(2, 5)), 3, 1, True), (rng.normal(size=(4, 2)), 2, 0, False)],
@@ -103,6 +107,7 @@ kthvalue = structured(
     vjp=(picked_rule,),
     shape=picked_shape("kthvalue"),
     dtype=picked_dtype,
+    lower=_LOWER,
     tex=r"{0}_{{(k)}}",
     singular="of equal elements the first one gets the derivative",
     samples=lambda rng: [(*args, 1) for args in picked_samples(rng)],
@@ -138,6 +143,7 @@ median_dim = structured(
     vjp=(picked_rule,),
     shape=picked_shape("median"),
     dtype=picked_dtype,
+    lower=_LOWER,
     tex=r"\operatorname{{median}}({0})",
     samples=picked_samples,
     singular=_PICKED,
@@ -150,6 +156,7 @@ nanmedian_dim = structured(
     vjp=(picked_rule,),
     shape=picked_shape("nanmedian"),
     dtype=picked_dtype,
+    lower=_LOWER,
     tex=r"\operatorname{{nanmedian}}({0})",
     samples=picked_samples,
     singular=_PICKED,
@@ -179,6 +186,7 @@ median = structured(
     _median_all,
     vjp=(_shared_rule,),
     shape=lambda a, skip_nan: (),
+    lower=_LOWER,
     tex=r"\operatorname{{median}}({0})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), False), (rng.normal(size=(5,)), True)],
     singular="the elements equal to the median share the derivative equally",
@@ -212,6 +220,7 @@ mode = structured(
     vjp=(picked_rule,),
     shape=picked_shape("mode"),
     dtype=picked_dtype,
+    lower=_LOWER,
     tex=r"\operatorname{{mode}}({0})",
     samples=picked_samples,
     singular="of equal elements the last one gets the derivative",

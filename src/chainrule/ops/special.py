@@ -44,8 +44,8 @@ _PLAIN: dict[str, Any] = {"grad_name": ""}
 _ROOT = 2 / math.sqrt(math.pi)
 erf_values = scipy_special("erf")
 
-erf: Op = _special("erf", "erf", lambda y, a: _ROOT * exp(-a * a), **_PLAIN)
-erfc: Op = _special("erfc", "erfc", lambda y, a: -_ROOT * exp(-a * a), **_PLAIN)
+erf: Op = _special("erf", "erf", lambda y, a: _ROOT * exp(-a * a), lower="erf(a)", **_PLAIN)
+erfc: Op = _special("erfc", "erfc", lambda y, a: -_ROOT * exp(-a * a), lower="erfc(a)", **_PLAIN)
 erfinv: Op = _special("erfinv", "erfinv", lambda y, a: exp(y * y) / _ROOT, domain=(-0.9, 0.9), **_PLAIN)
 erfcx: Op = _special("erfcx", "erfcx", lambda y, a: 2 * a * y - _ROOT)
 ndtr: Op = _special("ndtr", "ndtr", lambda y, a: exp(-0.5 * a * a) / math.sqrt(2 * math.pi), tex=r"\Phi({0})")
@@ -75,7 +75,7 @@ entr: Op = elementwise(
     lambda y, a: -log(a) - 1,
     tex=r"-{0} \ln({0})",
     prec=2,
-    lower="-a * log(a)",
+    lower="select(a > 0, -a * log(a), select(a == 0, 0, select(isnan(a), a, -inf)))",
     domain=(0.2, 3.0),
     floats=True,
     grad_name="SpecialEntrBackward0",
@@ -251,7 +251,8 @@ spherical_bessel_j0: Op = elementwise(
     _spherical,
     _spherical_rule,
     tex="j_0({0})",
-    lower="sin(a) / a",
+    lower="select(abs(a) < 0.5, 1 - a * a / 6 * (1 - a * a / 20 * (1 - a * a / 42 * (1 - a * a / 72"
+    " * (1 - a * a / 110)))), sin(a) / a)",
     floats=True,
     grad_name="SpecialSphericalBesselJ0Backward0",
 )

@@ -20,6 +20,8 @@ from .rules import is_complex, same_shape
 from .solve import LinAlgError, solve
 from .view import diagonal
 
+_LOWER = "by its NumPy forward: LAPACK decomposes it"
+
 
 def _row(a: Any) -> Any:
     return reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
@@ -75,6 +77,7 @@ eigh = structured(
     vjp=(_eigh_rule,),
     shape=lambda a, upper: [a.shape[:-1], a.shape],
     dtype=lambda a, upper: [a.dtype.to_real(), a.dtype],
+    lower=_LOWER,
     tex=r"\operatorname{{eigh}}({0})",
     grad_name="LinalgEighBackward0",
     samples=lambda rng: [(a, False) for (a,) in hermitian_samples(rng)],
@@ -86,6 +89,7 @@ eigvalsh = structured(
     shape=lambda a, upper: a.shape[:-1],
     vjp=(lambda g, y, a, upper: _eigvalsh_pull(g, a, upper),),
     dtype=lambda a, upper: a.dtype.to_real(),
+    lower=_LOWER,
     tex=r"\lambda({0})",
     samples=lambda rng: [(a, False) for (a,) in hermitian_samples(rng)],
     grad_name="LinalgEighBackward0",
@@ -129,6 +133,7 @@ eig = structured(
     vjp=(_eig_rule,),
     shape=lambda a: [a.shape[:-1], a.shape],
     dtype=lambda a: [a.dtype.to_complex()] * 2,
+    lower=_LOWER,
     tex=r"\operatorname{{eig}}({0})",
     samples=hermitian_samples,
     grad_name="LinalgEigBackward0",
@@ -202,6 +207,7 @@ svd = structured(
     outputs=3,
     vjp=(_svd_rule,),
     shape=_svd_shape,
+    lower=_LOWER,
     tex=r"\operatorname{{svd}}({0})",
     dtype=lambda a, full: [a.dtype, a.dtype.to_real(), a.dtype],
     grad_name="LinalgSvdBackward0",
@@ -225,6 +231,7 @@ svdvals = structured(
     vjp=(_svdvals_rule,),
     shape=lambda a: (*a.shape[:-2], min(a.shape[-2:])),
     dtype=lambda a: a.dtype.to_real(),
+    lower=_LOWER,
     tex=r"\sigma({0})",
     grad_name="LinalgSvdBackward0",
     samples=lambda rng: [(rng.normal(size=(4, 3)),), (rng.normal(size=(2, 2, 3)),)],
@@ -259,6 +266,7 @@ pinv = structured(
     _pinv,
     vjp=(_pinv_rule,),
     shape=lambda a, *_: (*a.shape[:-2], a.shape[-1], a.shape[-2]),
+    lower=_LOWER,
     tex="{0}^+",
     samples=lambda rng: [(rng.normal(size=(3, 2)), 0.0, 1e-7), (rng.normal(size=(2, 3)), 0.0, 1e-7)],
     grad_name="LinalgPinvBackward0",
@@ -289,6 +297,7 @@ matrix_exp = structured(
     _matrix_exp,
     vjp=(_matrix_exp_rule,),
     shape=same_shape,
+    lower=_LOWER,
     tex="e^{{{0}}}",
     grad_name="LinalgMatrixExpBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 3)),), (rng.normal(size=(2, 2, 2)),)],

@@ -12,21 +12,21 @@ from .record import MUL, Op, elementwise
 from .rules import is_complex
 from .select import where
 
-sin: Op = elementwise("sin", np.sin, lambda y, a: cos(a), tex=r"\sin({0})", lower="sin", floats=True)
-cos: Op = elementwise("cos", np.cos, lambda y, a: -sin(a), tex=r"\cos({0})", lower="cos", floats=True)
+sin: Op = elementwise("sin", np.sin, lambda y, a: cos(a), tex=r"\sin({0})", lower="sin(a)", floats=True)
+cos: Op = elementwise("cos", np.cos, lambda y, a: -sin(a), tex=r"\cos({0})", lower="cos(a)", floats=True)
 tan: Op = elementwise(
-    "tan", np.tan, lambda y, a: 1 + y * y, tex=r"\tan({0})", lower="tan", domain=(-1.2, 1.2), floats=True
+    "tan", np.tan, lambda y, a: 1 + y * y, tex=r"\tan({0})", lower="tan(a)", domain=(-1.2, 1.2), floats=True
 )
 
 _UNIT: dict[str, Any] = {"domain": (-0.9, 0.9), "floats": True, "singular": "|a| = 1: inf"}
 asin: Op = elementwise(
-    "asin", np.arcsin, lambda y, a: rsqrt((1 - a) * (1 + a)), tex=r"\arcsin({0})", lower="asin", **_UNIT
+    "asin", np.arcsin, lambda y, a: rsqrt((1 - a) * (1 + a)), tex=r"\arcsin({0})", lower="asin(a)", **_UNIT
 )
 acos: Op = elementwise(
-    "acos", np.arccos, lambda y, a: -rsqrt((1 - a) * (1 + a)), tex=r"\arccos({0})", lower="acos", **_UNIT
+    "acos", np.arccos, lambda y, a: -rsqrt((1 - a) * (1 + a)), tex=r"\arccos({0})", lower="acos(a)", **_UNIT
 )
 atan: Op = elementwise(
-    "atan", np.arctan, lambda y, a: 1 / (1 + a * a), tex=r"\arctan({0})", lower="atan", floats=True
+    "atan", np.arctan, lambda y, a: 1 / (1 + a * a), tex=r"\arctan({0})", lower="atan(a)", floats=True
 )
 atan2: Op = elementwise(
     "atan2",
@@ -34,21 +34,23 @@ atan2: Op = elementwise(
     (lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b)),
     refuses="c",
     tex=r"\operatorname{{atan2}}({0}, {1})",
-    lower="atan2",
+    lower="atan2(a, b)",
     floats=True,
     domain=((0.3, 3.0), (-3.0, 3.0)),
     singular="a = b = 0: nan",
 )
 
-sinh: Op = elementwise("sinh", np.sinh, lambda y, a: cosh(a), tex=r"\sinh({0})", lower="sinh", floats=True)
-cosh: Op = elementwise("cosh", np.cosh, lambda y, a: sinh(a), tex=r"\cosh({0})", lower="cosh", floats=True)
-tanh: Op = elementwise("tanh", np.tanh, lambda y, a: 1 - y * y, tex=r"\tanh({0})", lower="tanh", floats=True)
+sinh: Op = elementwise("sinh", np.sinh, lambda y, a: cosh(a), tex=r"\sinh({0})", lower="sinh(a)", floats=True)
+cosh: Op = elementwise("cosh", np.cosh, lambda y, a: sinh(a), tex=r"\cosh({0})", lower="cosh(a)", floats=True)
+tanh: Op = elementwise(
+    "tanh", np.tanh, lambda y, a: 1 - y * y, tex=r"\tanh({0})", lower="tanh(a)", floats=True
+)
 asinh: Op = elementwise(
     "asinh",
     np.arcsinh,
     lambda y, a: rsqrt(1 + a * a),
     tex=r"\operatorname{{arsinh}}({0})",
-    lower="asinh",
+    lower="asinh(a)",
     floats=True,
 )
 # two roots, not the root of the product: it would leave the branch for complex numbers
@@ -57,7 +59,7 @@ acosh: Op = elementwise(
     np.arccosh,
     lambda y, a: rsqrt(a - 1) * rsqrt(a + 1),
     tex=r"\operatorname{{arcosh}}({0})",
-    lower="acosh",
+    lower="acosh(a)",
     domain=(1.2, 4.0),
     floats=True,
     singular="a = 1: inf",
@@ -67,7 +69,7 @@ atanh: Op = elementwise(
     np.arctanh,
     lambda y, a: 1 / ((1 - a) * (1 + a)),
     tex=r"\operatorname{{artanh}}({0})",
-    lower="atanh",
+    lower="atanh(a)",
     **_UNIT,
 )
 
@@ -92,7 +94,7 @@ sinc: Op = elementwise(
     _sinc,
     _sinc_rule,
     tex=r"\operatorname{{sinc}}({0})",
-    lower="select(a == 0, 1, sin(pi a) / (pi a))",
+    lower="select(a == 0, 1, sin(pi * a) / (pi * a))",
     floats=True,
 )
 

@@ -208,7 +208,7 @@ as_strided = structured(
 )
 
 
-def _places(geometry: Geometry) -> Any:
+def memory_places(geometry: Geometry) -> Any:
     """The place in memory of every element of a tensor of this geometry."""
     size, stride, offset = geometry
     out = np.full(size, offset)
@@ -219,7 +219,7 @@ def _places(geometry: Geometry) -> Any:
 
 def _restride(g: Any, source: Geometry, target: Geometry) -> Any:
     """Add g up in a zero memory at the places of `source`, shared out evenly to those of `target`."""
-    wanted, given = _places(target), _places(source)
+    wanted, given = memory_places(target), memory_places(source)
     length = int(max(wanted.max(initial=0), given.max(initial=0))) + 1
     memory = np.zeros(length, g.dtype)
     np.add.at(memory, given.ravel(), g.ravel())
@@ -239,7 +239,7 @@ restride: Op = structured(
 
 def _gather_back(g: Any, source: Geometry, target: Geometry) -> Any:
     """The adjoint of `restride`: even shares are taken first, then copied to every place of `target`."""
-    given, wanted = _places(source), _places(target)
+    given, wanted = memory_places(source), memory_places(target)
     length = int(max(wanted.max(initial=0), given.max(initial=0))) + 1
     shares = np.bincount(given.ravel(), minlength=length)
     memory = np.zeros(length, g.dtype)

@@ -10,7 +10,8 @@ from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from ..autograd.tape import Removable
+from .._structure import changed
+from ..autograd.tape import Removable, clock
 from ..dispatch import where
 from ..inplace import touch
 from ..tensor import Tensor
@@ -156,6 +157,7 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        changed()
         self._make_hooks()
         self.defaults.setdefault("differentiable", False)
         for group in self.param_groups:
@@ -202,6 +204,7 @@ class Optimizer:
         if not {p for group in self.param_groups for p in group["params"]}.isdisjoint(params):
             raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(param_group)
+        changed()
 
     def _check_param(self, p: object) -> None:
         if not isinstance(p, Tensor):
@@ -214,6 +217,8 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 grad = p._grad
+                if clock.tracer is not None:
+                    clock.tracer.leaf(p, grad)
                 if grad is None:
                     continue
                 if set_to_none:

@@ -23,7 +23,7 @@ from .storages import Storage, StorageType, locate
 
 __all__ = ["TorchPickler"]
 
-_INTERNAL = frozenset({"_base", "_chain", "_grad", "_keeps", "_stamp", "_touched", "_views"})
+_INTERNAL = frozenset({"_base", "_cells", "_chain", "_grad", "_keeps", "_stamp", "_touched", "_views"})
 
 
 _PythonPickler: Any = pickle._Pickler

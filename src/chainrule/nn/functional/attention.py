@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ...dispatch import bind
+from ...dispatch import bind, cast
 from ...functional.api import tensor_argument
 from ...functional.join import cat
+from ...inplace import plain
 from ...ops import nn as ops
+from ...ops.index import masked_fill
 from ...tensor import Tensor
-from ...types import FLOAT, scalar_type
+from ...types import FLOAT, FROM_NUMPY, scalar_type
 from .dropout import dropout
 from .linear import linear
 
@@ -97,14 +99,22 @@ def _causal(length: int, size: int, dtype: Any) -> Any:
 def _bias(mask: Tensor, dtype: Any) -> tuple[Tensor, Tensor | None]:
     """What to add to the scores; and 0 for rows in which nothing is allowed, whose weights are zeros."""
     a = mask._a
+    if plain(a) and a.dtype == bool:
+        some = a.any(-1, keepdims=True)
+        bias = Tensor._wrap(np.where(a | ~some, 0, -np.inf).astype(dtype))
+        return bias, None if some.all() else Tensor._wrap(some.astype(dtype))
     if a.dtype != bool:
-        blocked = np.isneginf(a).all(-1, keepdims=True)
-        if not blocked.any():
+        blocked = (mask.detach() == -np.inf).all(-1, keepdim=True)
+        if plain(blocked._a) and not blocked._a.any():
             return mask, None
-        return mask.masked_fill(Tensor._wrap(blocked), 0.0), Tensor._wrap((~blocked).astype(dtype))
-    some = a.any(-1, keepdims=True)
-    bias = np.where(a | ~some, 0, -np.inf).astype(dtype)
-    return Tensor._wrap(bias), None if some.all() else Tensor._wrap(some.astype(dtype))
+        return mask.masked_fill(blocked, 0.0), cast(~blocked, FROM_NUMPY[dtype])
+    seen = mask.any(-1, keepdim=True)
+    return _infinite(~mask & seen, dtype), cast(seen, FROM_NUMPY[dtype])
+
+
+def _infinite(mask: Tensor, dtype: Any) -> Tensor:
+    """-inf where the mask is True, else 0."""
+    return bind(masked_fill, (Tensor._wrap(np.zeros(mask._a.shape, dtype)), mask, -np.inf))
 
 
 # ----- multi-head attention
@@ -235,7 +245,7 @@ def _additive(name: str, mask: Tensor | None, like: Tensor) -> Tensor | None:
     if mask is None:
         return None
     if mask._a.dtype == bool:
-        return Tensor._wrap(np.where(mask._a, -np.inf, 0).astype(like._a.dtype))
+        return _infinite(mask, like._a.dtype)
     if mask.dtype.category < FLOAT:
         raise AssertionError(f"only bool and floating types of {name} are supported")
     return mask

@@ -12,6 +12,10 @@ from ...functional.api import tensor_argument
 from ...functional.softmax import along
 from ...ops import classes as ops
 from ...ops import nn
+from ...ops.index import INDEX, index
+from ...ops.random import exponential
+from ...ops.scatter import scatter
+from ...random import default_generator
 from ...tensor import Tensor
 from ...types import DType, scalar_type
 from ._arguments import reduction_of
@@ -79,14 +83,14 @@ def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
     """softmax((logits + Gumbel noise) / tau): a sample with a gradient; hard: one-hot in value."""
-    from ... import random
-
-    noise = -np.log(random.exponential(random.default_generator, logits._a.shape, logits._a.dtype))
-    soft = softmax((logits + Tensor._wrap(noise)) / tau, dim)
+    drawn: Tensor = bind(exponential, (default_generator, logits._a.shape, logits.dtype, 1.0))
+    soft = softmax((logits - drawn.log()) / tau, dim)
     if not hard:
         return soft
-    one_hot = (soft._a == soft._a.max(axis=dim, keepdims=True)).astype(soft._a.dtype)
-    return Tensor._wrap(one_hot) - soft.detach() + soft
+    value = soft.detach()
+    zeros = Tensor._wrap(np.zeros(value._a.shape, value._a.dtype))
+    one_hot = bind(scatter, (zeros, value.argmax(dim, keepdim=True), 1.0, dim % max(value._a.ndim, 1)))
+    return one_hot - value + soft
 
 
 # ----- class indices
@@ -228,11 +232,14 @@ def _smoothed(
     shape = [1] * x._a.ndim
     shape[dim] = classes
     spread = -(logp if weight is None else logp * weight.reshape(shape)).sum(dim)
-    kept = target._a != ignore
-    spread = spread * Tensor._wrap(kept.astype(x._a.dtype))
+    kept = cast(target != ignore, x.dtype)
+    spread = spread * kept
     if reduction == "mean":
-        count = kept.sum() if weight is None else weight._a[np.where(kept, target._a, 0)][kept].sum()
-        spread = spread.sum() / Tensor._wrap(x._a.dtype.type(count))
+        shares = kept
+        if weight is not None:
+            first = (target * cast(target != ignore, target.dtype)).reshape((target._a.size,))
+            shares = kept * bind(index, (weight.detach(), first, (INDEX,))).reshape(target._a.shape)
+        spread = spread.sum() / shares.sum()
     elif reduction == "sum":
         spread = spread.sum()
     return (1 - smoothing) * sharp + spread * (smoothing / classes)

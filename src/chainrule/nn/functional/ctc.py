@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ...dispatch import bind
+from ...dispatch import bind, cast
 from ...functional.api import tensor_argument
+from ...inplace import plain
 from ...ops import ctc as ops
+from ...ops.masked import masked_scatter
 from ...tensor import Tensor
+from ...types import int64
 
 
 def ctc_loss(
@@ -31,49 +34,52 @@ def ctc_loss(
     steps, batch, classes = x._a.shape
     lengths, sizes = _lengths(input_lengths), _lengths(target_lengths)
     for name, given in (("input_lengths", lengths), ("target_lengths", sizes)):
-        if given.size != batch:
-            raise RuntimeError(f"{name} must be of size batch_size: expected {batch}, but got {given.size}")
+        if given._a.size != batch:
+            raise RuntimeError(
+                f"{name} must be of size batch_size: expected {batch}, but got {given._a.size}"
+            )
     if not 0 <= blank < classes:
         raise RuntimeError("blank must be in label range")
-    if lengths.size and lengths.max() > steps:
+    if batch and plain(lengths._a) and lengths._a.max() > steps:
         raise RuntimeError(
-            f"Expected input_lengths to have value at most {steps}, but got value {int(lengths.max())}"
+            f"Expected input_lengths to have value at most {steps}, but got value {lengths._a.max()}"
         )
-    rows = _rows(targets._a, sizes, batch)
-    args = (x, Tensor._wrap(rows), Tensor._wrap(lengths), Tensor._wrap(sizes), blank, zero_infinity)
+    args = (x, _rows(targets, sizes, batch), lengths, sizes, blank, zero_infinity)
     loss: Tensor = bind(ops.ctc, args)
     if reduction == "mean":
-        return (loss / Tensor._wrap(np.maximum(sizes, 1).astype(x._a.dtype))).mean()
+        return (loss / cast(sizes.clamp_min(1), x.dtype)).mean()
     if reduction == "sum":
         return loss.sum()
     return loss.squeeze(0) if single else loss
 
 
-def _lengths(given: Any) -> Any:
-    array = given._a if isinstance(given, Tensor) else np.asarray(given)
-    if array.size and array.dtype.kind not in "iu":
-        raise RuntimeError(f"input_lengths and target_lengths must be integral, but got {array.dtype}")
-    return array.reshape(-1).astype(np.int64)
+def _lengths(given: Any) -> Tensor:
+    t = given if isinstance(given, Tensor) else Tensor._wrap(np.asarray(given))
+    if t._a.size and t._a.dtype.kind not in "iu":
+        raise RuntimeError(f"input_lengths and target_lengths must be integral, but got {t._a.dtype}")
+    return cast(t.reshape(-1), int64)
 
 
-def _rows(targets: Any, sizes: Any, batch: int) -> Any:
+def _rows(targets: Tensor, sizes: Tensor, batch: int) -> Tensor:
     """The targets as (N, longest), filled up with zeros that are not read."""
-    width = int(sizes.max(initial=0))
-    if targets.ndim == 2 and targets.shape[0] == batch:
-        if targets.shape[1] < width:
+    a = targets._a
+    if a.ndim == 2 and a.shape[0] == batch and not plain(sizes._a):
+        return cast(targets, int64)
+    counts = sizes.tolist()
+    width = max(counts, default=0)
+    if a.ndim == 2 and a.shape[0] == batch:
+        if a.shape[1] < width:
             raise RuntimeError(
-                f"Expected tensor to have size at least {width} at dimension 1, but got size "
-                f"{list(targets.shape)}"
+                f"Expected tensor to have size at least {width} at dimension 1, but got size {list(a.shape)}"
             )
-        return targets[:, :width].astype(np.int64)
-    flat = targets.reshape(-1)
-    if flat.size != sizes.sum():
+        return cast(targets.narrow(1, 0, width), int64)
+    if a.size != sum(counts):
         raise RuntimeError(
-            f"Expected the {int(sizes.sum())} targets that target_lengths announce, but got {flat.size}"
+            f"Expected the {sum(counts)} targets that target_lengths announce, but got {a.size}"
         )
-    rows = np.zeros((batch, width), np.int64)
-    rows[np.arange(width) < sizes[:, None]] = flat
-    return rows
+    inside = Tensor._wrap(np.arange(width) < np.array(counts, np.int64)[:, None])
+    zeros = Tensor._wrap(np.zeros((batch, width), np.int64))
+    return bind(masked_scatter, (zeros, inside, cast(targets, int64)))
 
 
 __all__ = ["ctc_loss"]

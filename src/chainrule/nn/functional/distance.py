@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ...dispatch import bind, cast
 from ...functional.api import tensor_argument
+from ...inplace import plain
+from ...ops.index import INDEX, index
 from ...ops.pool import pool_pick
+from ...ops.scatter import scatter_add
 from ...ops.select import where
 from ...tensor import Tensor
-from ...types import INT, broadcast_shapes, promote_types
+from ...types import INT, broadcast_shapes, int64, promote_types
 from ._arguments import reduction_of
 from .loss import reduce_loss
 
@@ -22,10 +24,6 @@ Flag = bool | None
 def _hinge(z: Tensor) -> Tensor:
     """max(z, 0), without a gradient at 0."""
     return where(z > 0, z, 0.0)
-
-
-def _constant(a: Any, like: Tensor) -> Tensor:
-    return Tensor._wrap(np.asarray(a).astype(like._a.dtype))
 
 
 def pairwise_distance(
@@ -56,7 +54,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     units = []
     for x in (cast(x1, common).expand(shape), cast(x2, common).expand(shape)):
         length = x.norm(2, dim, True)
-        units.append(x / (length + _constant(np.maximum(eps - length._a, 0), length)))
+        units.append(x / (length + (eps - length.detach()).clamp_min(0)))
     return (units[0] * units[1]).sum(dim)
 
 
@@ -81,7 +79,7 @@ def cosine_embedding_loss(
     dot = (input1 * input2).sum(rank)
     squares = ((input1 * input1).sum(rank) + 1e-12) * ((input2 * input2).sum(rank) + 1e-12)
     cos = dot / squares.sqrt()
-    alike, apart = _constant(target._a == 1, cos), _constant(target._a == -1, cos)
+    alike, apart = cast(target == 1, cos.dtype), cast(target == -1, cos.dtype)
     return reduce_loss((1 - cos) * alike + (cos - margin).clamp_min(0) * apart, reduction)
 
 
@@ -190,14 +188,15 @@ def multi_margin_loss(
     classes = rows._a.shape[1]
     if weight is not None and weight._a.shape != (classes,):
         raise RuntimeError(f"inconsistent weight size, expected {classes} but got {list(weight._a.shape)}")
-    if t.size and (t.min() < 0 or t.max() >= classes):
+    if plain(t._a) and t._a.size and (t._a.min() < 0 or t._a.max() >= classes):
         raise RuntimeError("target out of range")
-    z = _hinge(rows - bind(pool_pick, (rows, Tensor._wrap(t[:, None]), 1)) + margin)
+    column = t.unsqueeze(1)
+    z = _hinge(rows - bind(pool_pick, (rows, column, 1)) + margin)
     z = z * z if p == 2 else z
-    factors = (np.arange(classes) != t[:, None]) / classes
+    factors = cast(column != Tensor._wrap(np.arange(classes)), rows.dtype) / classes
     if weight is not None:
-        factors = factors * weight._a[t][:, None]
-    e = (z * _constant(factors, rows)).sum(1)
+        factors = factors * cast(bind(index, (weight.detach(), t, (INDEX,))), rows.dtype).unsqueeze(1)
+    e = (z * factors).sum(1)
     return reduce_loss(e if input._a.ndim > 1 else e.reshape(()), reduction)
 
 
@@ -211,19 +210,20 @@ def multilabel_margin_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     rows, t = _rows("multilabel_margin_loss", input, target, one=False)
     n, classes = rows._a.shape
-    if t.size and (t.min() < -1 or t.max() >= classes):
+    if plain(t._a) and t._a.size and (t._a.min() < -1 or t._a.max() >= classes):
         raise RuntimeError(f"multilabel_margin_loss: target out of range [-1, {classes})")
-    given = np.logical_and.accumulate(t >= 0, axis=1)
-    is_target = np.zeros((n, classes), bool)
-    is_target[np.nonzero(given)[0], t[given]] = True
-    at = bind(pool_pick, (rows, Tensor._wrap(np.where(given, t, 0)), 1))
+    given = cast(t >= 0, int64).cumprod(1)  # a row ends at its first -1
+    places = t * given
+    hits = bind(scatter_add, (Tensor._wrap(np.zeros((n, classes), np.int64)), places, given, 1))
+    at = bind(pool_pick, (rows, places, 1))
     z = _hinge(1 - at.unsqueeze(2) + rows.unsqueeze(1))
-    e = (z * _constant((given[:, :, None] & ~is_target[:, None, :]) / max(classes, 1), rows)).sum((1, 2))
+    counts = cast(given.unsqueeze(2) * cast(hits == 0, int64).unsqueeze(1), rows.dtype)
+    e = (z * (counts / max(classes, 1))).sum((1, 2))
     return reduce_loss(e if input._a.ndim > 1 else e.reshape(()), reduction)
 
 
-def _rows(name: str, x: Tensor, target: Tensor, *, one: bool) -> tuple[Tensor, Any]:
-    """Input as (N, C) and the targets' array as (N) if there is one per row, else (N, C)."""
+def _rows(name: str, x: Tensor, target: Tensor, *, one: bool) -> tuple[Tensor, Tensor]:
+    """Input as (N, C) and the targets as (N) if there is one per row, else (N, C)."""
     tensor_argument(name, x)
     tensor_argument(name, target, 2, "target")
     size, wanted = x._a.shape, target._a.shape
@@ -238,10 +238,10 @@ def _rows(name: str, x: Tensor, target: Tensor, *, one: bool) -> tuple[Tensor, A
     if one:
         if target._a.size != n or len(wanted) > 1:
             raise RuntimeError(f"inconsistent target size, expected {n} but got {list(wanted)}")
-        return rows, target._a.reshape(n)
+        return rows, cast(target.reshape(n), int64)
     if wanted != size and not (len(size) <= 1 and target._a.size == x._a.size and len(wanted) <= 1):
         raise RuntimeError(f"inconsistent target size: {list(wanted)} for input of size: {list(size)}")
-    return rows, target._a.reshape(rows._a.shape)
+    return rows, cast(target.reshape(rows._a.shape), int64)
 
 
 def multilabel_soft_margin_loss(

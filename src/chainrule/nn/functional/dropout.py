@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import numpy as np
 
 from ... import random
+from ...dispatch import bind
 from ...functional.api import tensor_argument
+from ...ops import random as draws
+from ...ops.movement import permute
 from ...tensor import Tensor
+from ...types import FROM_NUMPY
 
 
 def _probability(p: float) -> None:
@@ -22,16 +27,18 @@ def _mask(shape: Any, p: float, dtype: Any) -> Tensor:
     """0 with probability p, else 1 / (1 - p)."""
     if p == 1:
         return Tensor._wrap(np.zeros(shape, dtype))
-    return Tensor._wrap(random.dropout_mask(random.default_generator, shape, p, dtype))
+    return bind(draws.dropout_mask, (random.default_generator, tuple(shape), FROM_NUMPY[dtype], p))
 
 
-def _mask_like(a: Any, p: float) -> Tensor:
-    """The mask of an array, drawn in the order in which its elements lie in memory, as PyTorch does."""
+def _mask_like(x: Tensor, p: float) -> Tensor:
+    """The mask of a tensor, drawn in the order in which its elements lie in memory, as PyTorch does."""
+    a = x._a
     if a.flags.c_contiguous:
         return _mask(a.shape, p, a.dtype)
-    order = np.argsort([-stride for stride in a.strides], kind="stable")
+    order = sorted(range(a.ndim), key=lambda i: -a.strides[i])
     drawn = _mask(tuple(a.shape[i] for i in order), p, a.dtype)
-    return Tensor._wrap(drawn._a.transpose(np.argsort(order)))
+    back = sorted(range(a.ndim), key=order.__getitem__)
+    return bind(permute, (drawn, tuple(back)))
 
 
 def _feature_shape(x: Tensor) -> tuple[int, ...]:
@@ -55,7 +62,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     _probability(p)
     if not training or p == 0 or not input._a.size:
         return input
-    mask = _mask_like(input._a, p)
+    mask = _mask_like(input, p)
     return input.mul_(mask) if inplace else input * mask
 
 
@@ -106,7 +113,7 @@ def _feature_dropout(d: int) -> Callable[..., Tensor]:
 
 dropout1d, dropout2d, dropout3d = map(_feature_dropout, (1, 2, 3))
 
-_NEGATIVE_SATURATION = -1.7580993408473766  # SELU's limit for x -> -inf
+_SATURATION = 1.7580993408473766  # minus SELU's limit for x -> -inf
 
 
 def _alpha(x: Tensor, p: float, training: bool, inplace: bool, shape: Any) -> Tensor:
@@ -115,13 +122,11 @@ def _alpha(x: Tensor, p: float, training: bool, inplace: bool, shape: Any) -> Te
         return x
     if p == 1:
         return x.mul_(0) if inplace else x * 0
-    kept = random.bernoulli(random.default_generator, 1 - p, shape, x._a.dtype)
-    a = 1 / np.sqrt((_NEGATIVE_SATURATION**2 * p + 1) * (1 - p))
-    shift = ((1 - kept) * _NEGATIVE_SATURATION * a - _NEGATIVE_SATURATION * a * p).astype(x._a.dtype)
-    scale = (kept * a).astype(x._a.dtype)
-    if inplace:
-        return x.mul_(Tensor._wrap(scale)).add_(Tensor._wrap(shift))
-    return x * Tensor._wrap(scale) + Tensor._wrap(shift)
+    kept = bind(draws.bernoulli, (random.default_generator, tuple(shape), x.dtype, 1.0 - p))
+    a = 1 / math.sqrt((_SATURATION**2 * p + 1) * (1 - p))
+    shift = (kept - 1) * (_SATURATION * a) + _SATURATION * a * p
+    scale = kept * a
+    return x.mul_(scale).add_(shift) if inplace else x * scale + shift
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ... import random
 from ...dispatch import bind
+from ...ops.fractional import fractional_places
 from ...ops.pool import pool_pick
+from ...ops.random import uniform
+from ...random import default_generator
 from ...tensor import Tensor
 from ._arguments import batched, tuple_of
 from .pooling import check_rank
-
-
-def _starts(samples: Any, size: int, out: int, kernel: int) -> Any:
-    """Where the windows start, per sample and channel: ⌊(i + u)·α⌋ - ⌊u·α⌋, the last one at the end."""
-    u = samples[..., None]
-    alpha = u.dtype.type(size - kernel) / u.dtype.type(max(out - 1, 1))
-    starts = ((np.arange(out) + u).astype(u.dtype) * alpha).astype(np.int64) - (u * alpha).astype(np.int64)
-    starts[..., -1] = size - kernel
-    return starts
-
-
-def _indices(a: Any, out: tuple[int, ...], kernel: tuple[int, ...], samples: Any) -> Any:
-    """The flat index of each window's largest value, (N, C, *out)."""
-    d = len(out)
-    size = a.shape[2:]
-    flat: Any = 0
-    for i in range(d):
-        sample = samples[
-            ..., i if d == 3 else d - 1 - i
-        ]  # in two dimensions PyTorch draws for the width first
-        at = _starts(sample, size[i], out[i], kernel[i])[..., None] + np.arange(kernel[i])
-        shape = [1] * (2 * d)
-        shape[i], shape[d + i] = out[i], kernel[i]
-        flat = flat * size[i] + at.reshape(*a.shape[:2], *shape)
-    flat = flat.reshape(*a.shape[:2], *out, math.prod(kernel))
-    rows = a.reshape(*a.shape[:2], math.prod(size))
-    found = np.take_along_axis(rows, flat.reshape(*a.shape[:2], math.prod(flat.shape[2:])), 2).reshape(
-        flat.shape
-    )
-    return np.take_along_axis(flat, np.argmax(found, -1)[..., None], -1)[..., 0]
 
 
 def _fractional(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -65,12 +34,11 @@ def _fractional(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
                 )
 
         def pool(x: Tensor) -> tuple[Tensor, Tensor]:
-            shape = (*x._a.shape[:2], d)
-            if _random_samples is None:
-                samples = random.uniform(random.default_generator, shape, x._a.dtype)
-            else:
-                samples = _random_samples._a
-            index = Tensor._wrap(_indices(x._a, out, kernel, samples))
+            samples = _random_samples
+            if samples is None:
+                shape = (*x._a.shape[:2], d)
+                samples = bind(uniform, (default_generator, shape, x.dtype, 0.0, 1.0))
+            index = bind(fractional_places, (x.detach(), samples, out, kernel))
             return bind(pool_pick, (x, index, d)), index
 
         return batched(pool, input, d)

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ...dispatch import bind
+from ...autograd.mode import set_grad
+from ...dispatch import bind, cast
+from ...dispatch import where as spot
 from ...functional.api import tensor_argument, write
+from ...inplace import assign
 from ...ops import norm as ops
 from ...tensor import Tensor
 from ...types import FLOAT
@@ -27,7 +30,7 @@ def _floating(name: str, x: Tensor) -> None:
 
 def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
-    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+    bias: Tensor | None = None, training: bool = False, momentum: Any = 0.1, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
     """(x - E[x]) / sqrt(Var[x] + eps) · weight + bias per channel, over batch and space; input (N, C, *).
 
@@ -70,31 +73,31 @@ def batch_norm(
     dims = (0, *range(2, len(shape)))
     y, mean, var = bind(ops.batch_norm, (input, weight, bias, dims, 1, eps))
     if running_mean is not None or running_var is not None:
-        _update(running_mean, running_var, mean._a, var._a, momentum, prod(shape) // channels)
+        _update(running_mean, running_var, mean, var, momentum, prod(shape) // channels)
     return y
 
 
-def _update(running_mean: Any, running_var: Any, mean: Any, var: Any, momentum: float, n: int) -> None:
+def _update(
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    mean: Tensor,
+    var: Tensor,
+    momentum: float,
+    n: int,
+) -> None:
     """Move the running statistics towards the batch's; the variance is the unbiased one."""
     if running_mean is not None:
-        a = running_mean._array()
-        a += momentum * (mean.reshape(-1) - a)
+        assign(running_mean, bind(ops.running, (running_mean, mean, momentum, 1.0)), spot())
     if running_var is not None:
-        a = running_var._array()
-        a += momentum * (var.reshape(-1) * (n / max(n - 1, 1)) - a)
+        assign(running_var, bind(ops.running, (running_var, var, momentum, n / max(n - 1, 1))), spot())
 
 
 def _with_statistics(
     x: Tensor, mean: Tensor, var: Tensor, w: Tensor | None, b: Tensor | None, eps: float
 ) -> Tensor:
     tail = (-1, *(1,) * (x._a.ndim - 2))
-    tracked = mean._node is not None or var._node is not None
-    if not tracked:
-        rstd = (1 / np.sqrt(var._a + eps)).astype(x._a.dtype)
-        scale: Any = Tensor._wrap(rstd)
-        center = Tensor._wrap(mean._a.astype(x._a.dtype, copy=False).reshape(tail))
-    else:
-        scale, center = (var + eps).rsqrt(), mean.reshape(tail)
+    kind = x.dtype
+    scale, center = cast((var + eps).rsqrt(), kind), cast(mean, kind).reshape(tail)
     if w is not None:
         scale = w * scale
     y = (x - center) * scale.reshape(tail)
@@ -240,7 +243,8 @@ def instance_norm(
             raise RuntimeError(f"{name} should contain {shape[1]} elements not {prod(t._a.shape)}")
     y, mean, var = bind(ops.layer_norm, (input, None, None, tuple(range(2, len(shape))), -1, eps))
     if running_mean is not None or running_var is not None:
-        means, variances = (t._a.reshape(shape[:2]).mean(0) for t in (mean, var))
+        with set_grad(False):
+            means, variances = (t.reshape(shape[:2]).mean(0) for t in (mean, var))
         _update(running_mean, running_var, means, variances, momentum, count)
     return _per_channel(y, weight, bias)
 

@@ -194,12 +194,6 @@ def _max_unpool(d: int) -> Callable[..., Tensor]:
                 f"Expected shape of indices to be same as that of the input tensor ({list(input._a.shape)}) "
                 f"but got indices tensor with shape: {list(indices._a.shape)}"
             )
-        places = prod(size)
-        if indices._a.size and (indices._a.min() < 0 or indices._a.max() >= places):
-            wrong = indices._a[(indices._a < 0) | (indices._a >= places)][0]
-            raise RuntimeError(
-                f"Found an invalid max index: {wrong} (output volumes are of size {'x'.join(map(str, size))})"
-            )
         return bind(ops.max_unpool, (input, indices, size))
 
     function.__name__ = function.__qualname__ = name

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...dispatch import bind
+from ...dispatch import bind, cast
 from ...functional.api import tensor_argument
+from ...inplace import plain
+from ...ops.grid import grid_places
 from ...ops.pool import pool_pick
 from ...tensor import Tensor
 
@@ -100,12 +102,12 @@ def grid_sample(
         return _cubic_sample(input, at, size, padding_mode, align)
     at = [_padded(x, n, padding_mode, align) for x, n in zip(at, size)]
     if mode == "nearest":
-        values = _pick(input, [np.rint(x._a) for x in at], size)
+        values = _pick(input, [x.detach().round() for x in at], size)
         return (
             values if grid._node is None else values + (at[0] * 0).unsqueeze(1)
         )  # the grid's gradient is zeros
-    low = [np.floor(x._a) for x in at]
-    share = [x - _constant(f, x) for x, f in zip(at, low)]
+    low = [x.detach().floor() for x in at]
+    share = [x - f for x, f in zip(at, low)]
     total: Any = None
     for corner in product((0, 1), repeat=d):
         values = _pick(input, [f + c for f, c in zip(low, corner)], size)
@@ -147,8 +149,9 @@ def _check_grid(x: Tensor, grid: Tensor, mode: str) -> None:
 
 def _clipped(x: Tensor, n: int) -> Tensor:
     """x in [0, n - 1]; no gradient where it was outside or on the edge."""
-    inside = (x._a > 0) & (x._a < n - 1)
-    return x * _constant(inside, x) + _constant(np.where(inside, 0, np.clip(x._a, 0, n - 1)), x)
+    place = x.detach()
+    inside = (place > 0) & (place < n - 1)
+    return x * cast(inside, x.dtype) + place.clamp(0, n - 1).masked_fill(inside, 0)
 
 
 def _padded(x: Tensor, n: int, padding: str, align: bool) -> Tensor:
@@ -161,24 +164,22 @@ def _padded(x: Tensor, n: int, padding: str, align: bool) -> Tensor:
     if span == 0:
         return x * 0
     x = (x - low).abs()
-    turns = np.floor(x._a / span)
-    rest = x - _constant(turns * span, x)
-    odd = _constant(turns % 2, x)
+    turns = (x.detach() / span).floor()
+    rest = x - turns * span
+    odd = turns % 2
     return _clipped(rest + odd * (span - 2 * rest) + low, n)
 
 
-def _pick(x: Tensor, at: list[Any], size: tuple[int, ...]) -> Tensor:
-    """The values (N, C, *places) at integer places; zeros outside."""
-    inside: Any = True
-    flat: Any = 0
-    for i, n in zip(at, size):
-        inside = inside & (i >= 0) & (i <= n - 1)
-        flat = flat * n + np.clip(np.nan_to_num(i), 0, n - 1).astype(np.int64)
-    shape = (*x._a.shape[:2], *flat.shape[1:])
-    index = np.broadcast_to(flat[:, None], shape).reshape(*shape[:2], -1)
+def _pick(x: Tensor, at: list[Tensor], size: tuple[int, ...]) -> Tensor:
+    """The values (N, C, *places) at whole places; zeros outside."""
+    flat, inside = bind(grid_places, (at, size))
+    shape = (*x._a.shape[:2], *flat._a.shape[1:])
+    index = flat.unsqueeze(1).expand(shape).reshape(*shape[:2], -1)
     rows = x.reshape(*x._a.shape[:2], -1)
-    values = bind(pool_pick, (rows, Tensor._wrap(index), 1)).reshape(shape)
-    return values if inside.all() else values * _constant(inside[:, None], x)
+    values = bind(pool_pick, (rows, index, 1)).reshape(shape)
+    if plain(inside._a) and inside._a.all():
+        return values
+    return values * cast(inside.unsqueeze(1), x.dtype)
 
 
 def _cubic_weights(t: Tensor) -> list[Tensor]:
@@ -194,13 +195,13 @@ def _cubic_weights(t: Tensor) -> list[Tensor]:
 
 
 def _cubic_sample(x: Tensor, at: list[Tensor], size: tuple[int, ...], padding: str, align: bool) -> Tensor:
-    low = [np.floor(p._a) for p in at]
-    weights = [_cubic_weights(p - _constant(f, p)) for p, f in zip(at, low)]
+    low = [p.detach().floor() for p in at]
+    weights = [_cubic_weights(p - f) for p, f in zip(at, low)]
     total: Any = None
     for i, j in product(range(4), repeat=2):
-        places = [_constant(low[0] + i - 1, x), _constant(low[1] + j - 1, x)]
-        inside = [_padded(p, n, padding, align)._a for p, n in zip(places, size)]
-        value = _pick(x, [np.rint(p) for p in inside], size) * (weights[0][i] * weights[1][j]).unsqueeze(1)
+        places = [low[0] + (i - 1), low[1] + (j - 1)]
+        inside = [_padded(p, n, padding, align).round() for p, n in zip(places, size)]
+        value = _pick(x, inside, size) * (weights[0][i] * weights[1][j]).unsqueeze(1)
         total = value if total is None else total + value
     return total
 

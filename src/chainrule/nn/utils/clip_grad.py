@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from ...autograd.mode import set_grad
+from ...autograd.tape import mode
+from ...dispatch import bind
+from ...functional.norms import vector_norm
 from ...inplace import touch
+from ...ops.movement import stack
 from ...tensor import Tensor
 
 __all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
@@ -33,27 +39,38 @@ def get_total_norm(
     given = _tensors(tensors)
     if not given:
         return Tensor._wrap(np.array(0.0, np.float32))
-    kind = np.result_type(*[t._a.dtype for t in given])
-    norms = np.array([np.linalg.norm(t._a.ravel(), float(norm_type)) for t in given], kind)
-    total = np.asarray(np.linalg.norm(norms, float(norm_type)), kind)
-    if error_if_nonfinite and not np.isfinite(total):
+    p = float(norm_type)
+    if not mode.tracing:
+        kind = np.result_type(*[t._a.dtype for t in given])
+        norms = np.array([np.linalg.norm(t._a.ravel(), p) for t in given], kind)
+        total = Tensor._wrap(np.asarray(np.linalg.norm(norms, p), kind))
+    else:
+        with set_grad(False):
+            total = vector_norm(bind(stack, ([vector_norm(t, p) for t in given], 0)), p)
+    if error_if_nonfinite and not isfinite(float(total)):
         raise RuntimeError(
             f"The total norm of order {float(norm_type)} for gradients from `parameters` is non-finite, so "
             "it cannot be clipped. To disable this error and scale the gradients by the non-finite norm "
             "anyway, set `error_if_nonfinite=False`"
         )
-    return Tensor._wrap(total)
+    return total
 
 
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Scale all gradients by min(1, max_norm/(total_norm + 1e-6)), in place."""
-    scale = min(float(max_norm) / (float(total_norm) + 1e-6), 1.0)
-    for grad in _grads(parameters):
-        a = grad._array()
-        a *= a.dtype.type(scale)
-        touch(grad, None)
+    if not mode.tracing:
+        factor = min(float(max_norm) / (float(total_norm) + 1e-6), 1.0)
+        for grad in _grads(parameters):
+            a = grad._array()
+            a *= a.dtype.type(factor)
+            touch(grad, None)
+        return
+    with set_grad(False):
+        scale = (max_norm / (total_norm + 1e-6)).clamp_max(1.0)
+        for grad in _grads(parameters):
+            grad.mul_(scale)
 
 
 def clip_grad_norm_(
@@ -90,7 +107,6 @@ def clip_grad_value_(
 ) -> None:
     """Limit every gradient element to [-clip_value, clip_value], in place."""
     limit = float(clip_value)
-    for grad in _grads(parameters):
-        a = grad._array()
-        np.clip(a, -limit, limit, out=a)
-        touch(grad, None)
+    with set_grad(False):
+        for grad in _grads(parameters):
+            grad.clamp_(-limit, limit)

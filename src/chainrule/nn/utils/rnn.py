@@ -73,7 +73,7 @@ def _ints(values: Any) -> Tensor:
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes `permutation`; None for None."""
-    return None if permutation is None else Tensor._wrap(np.argsort(permutation._array()))
+    return None if permutation is None else permutation.argsort()
 
 
 def _lengths(given: Any, batch: int, steps: int) -> Any:

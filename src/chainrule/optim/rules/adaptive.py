@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...ops.arithmetic import sqrt
-from .rule import STEP, Entry, Rule, decayed, lerp
+from .rule import STEP, Entry, Rule, decayed, given, lerp
 
 
 def rmsprop(
@@ -32,7 +32,7 @@ def rmsprop(
         grad_avg = lerp(grad_avg, g, 1 - alpha)
         square = square_avg - grad_avg * grad_avg
     root = sqrt(square) + eps
-    if momentum > 0:
+    if given(momentum):
         momentum_buffer = momentum_buffer * momentum + g / root
         p = p - lr * momentum_buffer
     else:

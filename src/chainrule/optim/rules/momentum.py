@@ -6,7 +6,7 @@ from typing import Any
 
 from ...ops.rounding import sign
 from ...ops.select import maximum, minimum, where
-from .rule import STEP, Entry, Rule, branch, decayed
+from .rule import STEP, Entry, Rule, branch, decayed, given
 
 
 def sgd(
@@ -23,11 +23,11 @@ def sgd(
 ) -> tuple[Any, ...]:
     """b ← μb + (1-τ)g (at first b ← g), p ← p - lr·b; Nesterov: p ← p - lr·(g + μb)."""
     g = decayed(p, g, weight_decay, maximize)
-    if momentum != 0:
+    if given(momentum):
         if momentum_buffer is None:
             momentum_buffer = g
         else:
-            momentum_buffer = momentum_buffer * momentum + (g if dampening == 0 else (1 - dampening) * g)
+            momentum_buffer = momentum_buffer * momentum + ((1 - dampening) * g if given(dampening) else g)
         g = g + momentum * momentum_buffer if nesterov else momentum_buffer
     return p - lr * g, momentum_buffer
 

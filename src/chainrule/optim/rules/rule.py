@@ -62,17 +62,22 @@ def lerp(a: Any, b: Any, w: Any) -> Any:
     return b - (b - a) * (1 - w)
 
 
+def given(number: Any) -> bool:
+    """Whether a hyper-parameter is in use: it is not zero, or not known while a trace is made."""
+    return isinstance(number, Carrier) or number != 0
+
+
 def decayed(p: Any, g: Any, weight_decay: Any, maximize: bool) -> Any:
     """The gradient of the objective to be minimised, with the L2 penalty's: ±g + λ·p."""
     if maximize:
         g = -g
-    return g + weight_decay * p if isinstance(weight_decay, Carrier) or weight_decay != 0 else g
+    return g + weight_decay * p if given(weight_decay) else g
 
 
 def shrunk(p: Any, g: Any, lr: Any, weight_decay: Any, decoupled: bool, maximize: bool) -> tuple[Any, Any]:
     """Parameter and gradient with the weight decay in one: p·(1 - lr·λ) if decoupled, else g + λ·p."""
     if not decoupled:
         return p, decayed(p, g, weight_decay, maximize)
-    if isinstance(weight_decay, Carrier) or weight_decay != 0:
+    if given(weight_decay):
         p = p * (1 - lr * weight_decay)
     return p, -g if maximize else g

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...autograd.tape import mode
 from ...tensor import Tensor, new_tensor
-from .collate import collate_tensor_fn, default_collate, default_collate_fn_map
+from .collate import collate_tensor_fn, default_collate, default_collate_fn_map, default_convert
 from .dataset import Subset, TensorDataset
 
 __all__ = ["DatasetKind", "IterableFetcher", "MapFetcher", "TensorFetcher", "make_fetcher"]
@@ -145,6 +145,12 @@ def _tensors_behind(dataset: Any) -> tuple[TensorDataset, np.ndarray[Any, Any] |
         return source, rows if outer is None else outer[rows]
     except IndexError:
         return None
+
+
+def rows_behind(loader: Any) -> tuple[TensorDataset, np.ndarray[Any, Any] | None] | None:
+    """The TensorDataset whose rows a loader without batches hands out one by one, and which of them."""
+    plain = default_collate_fn_map.get(Tensor) is collate_tensor_fn and loader.collate_fn is default_convert
+    return _tensors_behind(loader.dataset) if plain else None
 
 
 def _int_array(indices: Any) -> np.ndarray[Any, Any] | None:
