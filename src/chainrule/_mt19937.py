@@ -144,7 +144,9 @@ class Generator:
         record["seeded"] = 1
         record["left"] = _N + 1 - engine["pos"]
         unused = self._fresh and engine["pos"] == _N and engine["key"][0] == self._seed & 0xFFFFFFFF
-        record["next"] = 0 if unused else engine["pos"]  # code that draws from memory() leaves _fresh as it was
+        record["next"] = (
+            0 if unused else engine["pos"]
+        )  # code that draws from memory() leaves _fresh as it was
         record["key"] = engine["key"]
         if self.next_normal is not None:
             record["normal_is_valid"], record["normal_y"] = 1, self.next_normal
@@ -204,7 +206,7 @@ class Generator:
     def memory(self) -> NDArray[np.uint32]:
         """The engine's own memory, for code that draws from it: 624 words and the place of the next one."""
         address: int = self._bits.ctypes.state_address
-        return np.frombuffer((ctypes.c_uint32 * (_N + 1)).from_address(address), np.uint32)
+        return np.ctypeslib.as_array((ctypes.c_uint32 * (_N + 1)).from_address(address))
 
     def raw(self, n: int) -> NDArray[np.uint64]:
         """The next n 32-bit words, each in a uint64: the form that the engine yields fastest, shape (n,)."""

@@ -17,9 +17,9 @@ import numpy as np
 
 from ._names import TorchNamed
 from ._size import Size, size_of
+from ._structure import changed
 from .autograd.tape import RETAIN, AccumulateGrad, Node, Output, Removable, clock, last_change, mode
 from .device import device as Device
-from .errors import message
 from .ops.record import Carrier
 from .types import FLOAT, FROM_NUMPY, DType, as_dtype, default, dtype_of
 
@@ -163,8 +163,8 @@ class Tensor(_Base, metaclass=TorchNamed):
     def grad(self) -> Tensor | None:
         """The gradient that backward() has added up here; None before, and None on non-leaf tensors."""
         grad = self._grad
-        if grad is None and not self.is_leaf and "_keeps" not in self.__dict__:
-            warnings.warn(_non_leaf(self), UserWarning, stacklevel=2)
+        if grad is None and (self._cells or not self.is_leaf) and "_keeps" not in self.__dict__:
+            warnings.warn(faults.no_gradient(self), UserWarning, stacklevel=2)
         return grad
 
     @grad.setter
@@ -186,6 +186,7 @@ class Tensor(_Base, metaclass=TorchNamed):
                     "size"
                 )
         self._grad = value
+        changed()
 
     @grad.deleter
     def grad(self) -> None:
@@ -363,20 +364,6 @@ def _rebuild(cls: type[Tensor], array: Any, dtype: str, requires_grad: bool) -> 
     return cls._wrap(np.asarray(array), requires_grad)
 
 
-def _non_leaf(t: Tensor) -> str:
-    from .errors import source_line
-
-    node = t.grad_fn
-    spot = source_line(node.where if node is not None else None)
-    return message(
-        "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
-        "won't be populated during autograd.backward().",
-        came=f"the result of {node.name() if node is not None else 'an operation'}, made at {spot}",
-        expected="a leaf: a tensor made by the user with requires_grad=True",
-        fix="call .retain_grad() on it before backward(), or read .grad of the leaf it was computed from",
-    )
-
-
 def _legacy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     """`Tensor(2, 3)` is uninitialised, `Tensor([1, 2])` holds the values, both of the default dtype."""
     kwargs.pop("device", None)
@@ -394,6 +381,6 @@ def _legacy(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
     return Tensor._wrap(np.array(args[0] if args else [], dtype=dtype))
 
 
-from .autograd import cotangents, engine  # noqa: E402  (the engine needs Tensor, Tensor.backward it)
+from .autograd import cotangents, engine, faults  # noqa: E402  (they need Tensor, its methods need them)
 
 __all__ = ["Tensor", "as_dtype", "new_tensor"]

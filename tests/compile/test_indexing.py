@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.compile.guarded import guarded
+from tests.compile.guarded_steps import by_kernels
 from tests.three_way.helpers import compiled, of_record, samples
 
 from chainrule.compile import engine, target
@@ -26,15 +27,9 @@ def _rng():
 
 def exactly(op, args, floats=np.float32, side="end", **options):
     """The record's result by the compiled kernel, to the last bit; no call of the forward takes part."""
-    program, inputs = of_record(op, args, np.dtype(floats))
-    inputs = [guarded(a, side).reshape(a.shape) for a in inputs]
-    runner = compiled(verify(optimised(program)), inputs, **options)
-    assert not runner.assembled.calls
-    want = interpret(program, inputs)
-    for got, expected in zip(runner(inputs), want):
+    for got, expected in zip(*by_kernels(op, args, floats, side, **options)):
         assert got.dtype == expected.dtype
         np.testing.assert_array_equal(got, expected)
-    return runner
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -148,16 +143,17 @@ def test_a_transposed_table_and_a_broadcast_index_are_read_in_place():
 
 # ----- what does not exist
 
+_TABLE = np.zeros((3, 4))
 OUTSIDE = [
-    (index.index, (np.zeros((3, 4)), np.array([1, 5]), (INDEX,)), IndexError, "index 5 is out of bounds for dimension 0"),
-    (index.index, (np.zeros((3, 4)), np.array([[0], [-5]]), (INDEX, INDEX)), IndexError, "index -5 .* dimension 1 with size 4"),
-    (index.index_select, (np.zeros((3, 4)), np.array([-1]), (ALL, INDEX)), IndexError, "index out of range in self"),
-    (index.unindex, (np.zeros((2, 4)), np.array([3, 0]), (3, 4), (INDEX,)), IndexError, "out of bounds"),
-    (index.index_put, (np.zeros((3, 4)), np.array([2**40]), 1.0, (INDEX,), False), IndexError, "index 1099511627776 is out"),
-    (scatter.embedding, (np.zeros((3, 4)), np.array([3]), -1, False), IndexError, "index out of range in self"),
-    (scatter.gather, (np.zeros((3, 4)), np.array([[3, 0]]), 0), RuntimeError, "index 3 is out of bounds for dimension 0 with size 3"),
-    (scatter.gather, (np.zeros((3, 4)), np.array([[-1, 0]]), 0), RuntimeError, "index -1 is out of bounds"),
-    (scatter.scatter_add, (np.zeros((3, 4)), np.array([[0, 4]]), np.zeros((1, 2)), 1), RuntimeError, "index 4 is out"),
+    (index.index, (_TABLE, np.array([1, 5]), (INDEX,)), IndexError, "index 5 is .* for dimension 0"),
+    (index.index, (_TABLE, np.array([[0], [-5]]), (INDEX, INDEX)), IndexError, "index -5 .* dimension 1"),
+    (index.index_select, (_TABLE, np.array([-1]), (ALL, INDEX)), IndexError, "index out of range in self"),
+    (index.unindex, (_TABLE[:2], np.array([3, 0]), (3, 4), (INDEX,)), IndexError, "out of bounds"),
+    (index.index_put, (_TABLE, np.array([2**40]), 1.0, (INDEX,), False), IndexError, "index 1099511627776"),
+    (scatter.embedding, (_TABLE, np.array([3]), -1, False), IndexError, "index out of range in self"),
+    (scatter.gather, (_TABLE, np.array([[3, 0]]), 0), RuntimeError, "index 3 .* for dimension 0 with size 3"),
+    (scatter.gather, (_TABLE, np.array([[-1, 0]]), 0), RuntimeError, "index -1 is out of bounds"),
+    (scatter.scatter_add, (_TABLE, np.array([[0, 4]]), _TABLE[:1, :2], 1), RuntimeError, "index 4 is out"),
 ]  # fmt: skip
 
 
@@ -176,7 +172,9 @@ def test_an_index_outside_is_refused_in_the_forward_s_words(case, threads):
 
 def test_masks_and_padding_rows_are_left_to_numpy():
     mask = np.array([True, False, True])
-    program, inputs = of_record(index.index_put, (np.zeros(3), mask, 1.0, (INDEX,), False), np.dtype("float32"))
+    program, inputs = of_record(
+        index.index_put, (np.zeros(3), mask, 1.0, (INDEX,), False), np.dtype("float32")
+    )
     assert compiled(verify(optimised(program)), inputs).assembled.calls
     args = (_rng().normal(size=(4, 3)), np.array([0, 1, 1, 2]), 3, 1, False)
     program, inputs = of_record(scatter.embedding_grad, args, np.dtype("float32"))

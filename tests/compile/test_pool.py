@@ -16,7 +16,7 @@ from chainrule.compile import engine, target
 from chainrule.compile.builder import BITS, Function, Module, Value
 from chainrule.compile.conv_sum import PlaneTile, store_tile
 from chainrule.compile.pool import Windows, max_pool, max_pool_bytes
-from chainrule.compile.pool_gradient import max_pool_input, pool_pick, pool_place
+from chainrule.compile.pool_gradient import max_pool_input
 from chainrule.compile.pool_taps import resample, resample_bytes, runs
 from chainrule.compile.target import Target
 from chainrule.ops import pool as records
@@ -169,25 +169,6 @@ def test_gradient_of_paired_windows(t: Target, size: Any, element: str, special:
     assert np.array_equal(dx, records.pool_place.forward(g, expected_pool(x, w)[1], size))
 
 
-@pytest.mark.parametrize("element", ELEMENTS)
-@pytest.mark.parametrize("t", TARGETS, ids=lambda t: t.name)
-def test_values_go_to_their_places_and_back(t: Target, element: str) -> None:
-    rng, (planes, count, size) = np.random.default_rng(2), (4, 11, 23)
-    a = guarded(rng.integers(-5, 5, (planes, count)).astype(ELEMENTS[element]), "end")
-    indices = guarded(rng.integers(0, size, (planes, count)), "end")
-    out, back = nothing((planes, size), a.dtype), nothing(a.shape, a.dtype)
-
-    def write(f: Function, a: Value, indices: Value, out: Value, back: Value) -> None:
-        for first in (0, 2):
-            at = {"count": count, "size": size, "first_plane": Value(str(first), "i64"), "planes": 2}
-            pool_place(f, element, a, indices, out, **at)
-            pool_pick(f, element, out, indices, back, **at)
-
-    compiled(t, write, 4)(a, indices, out, back)
-    assert np.array_equal(out, records.pool_place.forward(a, indices, (size,)))
-    assert np.array_equal(back, records.pool_pick.forward(out, indices, 1))
-
-
 TAPS = {
     "2x2": (tables.pooling_taps(28, 2, 2, 0, 14, True, None),) * 2,
     "3x3": (tables.pooling_taps(9, 3, 2, 1, 5, True, None), tables.pooling_taps(20, 3, 2, 1, 10, True, None)),
@@ -291,7 +272,6 @@ def test_compiles_for_other_processors(name: str, element: str) -> None:
         f, element, WINDOWS["2x2"], x, g, lambda f, s: store_tile(f, element, s, dx, 4, 784),
         first_plane=ZERO, planes=4,
     )  # fmt: skip
-    pool_place(f, element, g, where, dx, count=4, size=9, first_plane=ZERO, planes=4)
     resample(
         f, element, TAPS["adaptive"], x, lambda f, s: store_tile(f, element, s, y, 4, 20),
         first_plane=ZERO, planes=4, scratch=scratch,

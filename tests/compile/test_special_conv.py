@@ -175,6 +175,23 @@ def test_resampling_is_compiled_with_its_gradient_and_what_follows(name, dtype, 
     assert [len(g.equations()) for g in groups] == [2, 2]
 
 
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_threads_touch_what_they_say(name):
+    """What two threads write is all of the result, each element once; a barrier is found from this."""
+    for op, args in three(name, np.float32):
+        program, inputs = of_record(op, args, np.dtype("float32"))
+        runner, (out,) = native(program, inputs, threads=2)
+        (kernel,) = runner.assembled.kernels
+        (stored,) = kernel.stores.values()
+        reached = [kernel.reach(share, 2, target.host()) for share in (0, 1)]
+        spans = [(low, high) for part in reached for i, low, high in part if i == stored]
+        assert [low for low, _ in spans] == [0, *(high for _, high in spans[:-1])]
+        assert spans[-1][1] == out.size
+        for i, a in enumerate(inputs[:2]):
+            spans = [(low, high) for part in reached for k, low, high in part if k == i]
+            assert (min(spans)[0], max(high for _, high in spans)) == (0, a.size)
+
+
 # ----- what follows
 
 

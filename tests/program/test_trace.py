@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
@@ -145,6 +147,12 @@ REFUSED = [
     (lambda x: x if x.sum() > 0 else -x, "decide by the value of a tensor"),
     (lambda x: np.linalg.norm(x._a), "use np.norm on its tensors"),
     (lambda x: x._array().sum(), "use NumPy (sum) on its tensors"),
+    (lambda x: x + cr.from_numpy(np.ones(3)), "make a tensor from NumPy's data"),
+    (lambda x: x + cr.tensor(np.float32(2)), "make a tensor from NumPy's data"),
+    (lambda x: x + cr.as_tensor([np.ones(3)]), "make a tensor from NumPy's data"),
+    (lambda x: x + cr.frombuffer(bytearray(12), dtype=cr.float32), "make a tensor from NumPy's data"),
+    (lambda x: x * random.random(), "draw numbers from Python's `random`"),
+    (lambda x: x * float(np.random.rand()), "draw numbers from `numpy.random`"),  # noqa: NPY002
 ]
 
 

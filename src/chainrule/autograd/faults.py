@@ -22,6 +22,26 @@ def not_scalar(t: Tensor) -> str:
     )
 
 
+def no_gradient(t: Tensor) -> str:
+    """Why `.grad` is None where one might expect a gradient."""
+    if t.is_leaf:
+        return message(
+            "The gradient of this parameter was used up inside a compiled step and is not kept.",
+            came="a read of .grad behind a step of torch.compile that clears, computes and applies gradients",
+            expected="gradients only where backward() was called outside of a compiled step",
+            fix="return what you want to look at from the step, as in return loss, p.grad.norm()",
+        )
+    node = t.grad_fn
+    spot = source_line(node.where if node is not None else None)
+    return message(
+        "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+        "won't be populated during autograd.backward().",
+        came=f"the result of {node.name() if node is not None else 'an operation'}, made at {spot}",
+        expected="a leaf: a tensor made by the user with requires_grad=True",
+        fix="call .retain_grad() on it before backward(), or read .grad of the leaf it was computed from",
+    )
+
+
 def nothing(t: Tensor) -> str:
     return message(
         "element 0 of tensors does not require grad and does not have a grad_fn",

@@ -194,7 +194,8 @@ class Assembler:
         constants = [np.ascontiguousarray(c) for c in self.program.constants.values()]
         return Assembled(
             str(module), "step", len(self.program.inputs), constants, self.results, self.outputs, arena,
-            self.calls, module.checks, self.schedule, self.kernels, [a for _, a in self.layouts.held.values()],
+            self.calls, module.checks, self.schedule, self.kernels,
+            [a for _, a in self.layouts.held.values()],
         )  # fmt: skip
 
     def _write(self, module: Module, i: int) -> str:

@@ -63,7 +63,7 @@ def _plan(
         numbers=[
             entry.Number(n.table, n.key, at + 8 * i, "nonzero", n.part) for i, n in enumerate(trace.numbers)
         ],
-        objects=[*_bindings(known), *_settings(known), *(_no_gradient(t) for t in known.dropped)],
+        objects=[*_bindings(known), *_settings(known)],
         written=[t for t in known.written if not any(t is a for a in trace.arguments)],
         lists=trace.guards.lists,
         epoch=(_structure.count.buffer_info()[0], trace.guards.count),
@@ -118,11 +118,6 @@ def _settings(known: Specialisation) -> list[entry.Expected]:
         for table, key, value in known.trace.settings
         if isinstance(value, SIMPLE)
     ]
-
-
-def _no_gradient(t: Tensor) -> entry.Expected:
-    t._grad = None
-    return entry.Expected(t.__dict__, "_grad", None)
 
 
 def _template(known: Specialisation, code: NativeRunner, value: Any, first: int, args: Sequence[Any]) -> Any:

@@ -15,6 +15,7 @@ Strides = tuple[int, int]
 NEAR = 64 << 10  # less than this of B is read quickly where it lies
 BAND = 256 << 10  # what may be read over and over: half a second cache
 COPY = 128 << 10  # from here on an operand that many tiles read is worth copying
+FIRST = 32 << 10  # the first cache: slices of A and B that fit are read by all tiles before the next ones
 DEPTH = 256  # steps along k whose panels stay near
 
 
@@ -60,6 +61,8 @@ def planned(target: Target, element: str, m: int, n: int, k: int, a: Strides, b:
     depth = k
     if pack_a or (not pack_b and k * n * size > BAND):
         depth = _even(k, DEPTH)
+    elif a[1] != 1 and k * (m + n) * size > FIRST:
+        depth = _even(k, max(FIRST * 3 // 4 // ((m + n) * size), 32))
     elif k > 8 * DEPTH:
         depth = _even(k, 4 * DEPTH)
     tall = max(BAND // (depth * size * most_rows), 1)

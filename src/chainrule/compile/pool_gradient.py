@@ -1,9 +1,9 @@
-"""Gradients of max pooling: values put to, or taken from, the places in their planes that they came from."""
+"""The gradient of max pooling of windows side by side: values put back to where they came from."""
 
 from __future__ import annotations
 
 from .builder import Function, Value, i64, number, vector
-from .conv_pad import chosen, clear, repeat
+from .conv_pad import chosen, repeat
 from .conv_sum import PlaneEpilogue, PlaneTile
 from .pool import Windows, square, taken
 from .tiles import Index, added, column_panels, multiplied, value, widths
@@ -87,62 +87,3 @@ class _PairedGradient:
             with repeat(self.f, panel.times) as again:
                 at = added(self.f, added(self.f, multiplied(self.f, again, self.lanes), panel.start), pixel)
                 self.epilogue(self.f, PlaneTile([[self.zero]], i64(0), plane, value(at), panel.widths))
-
-
-def pool_place(
-    f: Function,
-    element: str,
-    a: Value,
-    indices: Value,
-    out: Value,
-    *,
-    count: int,
-    size: int,
-    first_plane: Value,
-    planes: int,
-) -> None:
-    """out[plane][indices[plane][k]] += a[plane][k], from zeros: `count` values to planes of `size`.
-
-    Every index must be less than `size`: that is not checked.
-    """
-    if not planes or not size:
-        return
-    with repeat(f, planes) as index:
-        plane = added(f, first_plane, index)
-        to = f.offset(out, value(multiplied(f, plane, size)), element)
-        clear(f, element, to, size)
-        if count:
-            start = value(multiplied(f, plane, count))
-            _add(f, element, f.offset(a, start, element), f.offset(indices, start, "i64"), to, count)
-
-
-def _add(f: Function, element: str, a: Value, indices: Value, to: Value, count: int) -> None:
-    with repeat(f, count) as k:
-        at = f.offset(to, f.load("i64", f.offset(indices, value(k), "i64")), element)
-        x = f.load(element, f.offset(a, value(k), element))
-        f.store(f.binary("fadd", f.load(element, at), x), at)
-
-
-def pool_pick(
-    f: Function,
-    element: str,
-    a: Value,
-    indices: Value,
-    out: Value,
-    *,
-    count: int,
-    size: int,
-    first_plane: Value,
-    planes: int,
-) -> None:
-    """out[plane][k] = a[plane][indices[plane][k]]: the gradient of pool_place."""
-    if not planes or not count:
-        return
-    with repeat(f, planes) as index:
-        plane = added(f, first_plane, index)
-        source = f.offset(a, value(multiplied(f, plane, size)), element)
-        start = value(multiplied(f, plane, count))
-        places, to = f.offset(indices, start, "i64"), f.offset(out, start, element)
-        with f.loop(0, count) as k:
-            at = f.load("i64", f.offset(places, k.index, "i64"))
-            f.store(f.load(element, f.offset(source, at, element)), f.offset(to, k.index, element))

@@ -109,7 +109,7 @@ class Schedule:
         return self.body[index] if index >= 0 else None
 
     def _made_at(self, v: Var) -> int:
-        """The place in the body of the group that makes a variable, or at least has to come first; -1: none."""
+        """The place in the body of the group that makes a variable, or that has to come first; -1: none."""
         if v in self.pending:
             return max((self._made_at(m) for m in map(self._maker, self.pending[v].inputs)), default=-1)
         group = self.group_of.get(v)

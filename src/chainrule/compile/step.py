@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .._structure import changed
 from ..autograd.tape import clock, mode
 from ..inplace import touch
 from ..program.ir import Equation, Program
@@ -48,6 +49,8 @@ class Specialisation:
         self.fixed = [(t, t._array(), t._node is not None) for t in traced.captured]
         self.written = [tensors[i] for i in traced.written]
         self.dropped = [*traced.gradients, *traced.cleared]
+        for t in self.dropped:
+            _watch(t)
         self.bridge: Bridge | None = None
         self.pace = 1  # steps that train() makes between two looks at the keyboard
         self.name = name
@@ -120,6 +123,17 @@ class Specialisation:
         for t in self.dropped:
             t._grad = None
         return _filled(self.trace.result, results, tensors)
+
+
+_GRADIENT = -2  # the key of the hook below, among a leaf's hooks
+
+
+def _watch(t: Tensor) -> None:
+    """Let the compiled step know when an eager backward pass leaves a gradient here: it would be stale."""
+    t._grad = None
+    node: Any = t._node
+    if node is not None:
+        node.post_hooks = {**(node.post_hooks or {}), _GRADIENT: lambda _: changed()}
 
 
 def _operations(equation: Equation) -> float:

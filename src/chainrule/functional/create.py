@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import set_grad
-from ..autograd.tape import mode
+from ..autograd.tape import clock, mode
 from ..device import require_cpu
 from ..dispatch import bind, cast
 from ..dispatch import where as spot
@@ -58,10 +58,13 @@ def to_array(data: Any, dtype: DType | None = None) -> Any:
     if isinstance(data, Tensor):
         return np.array(data._a, None if target is None else target.np)
     if isinstance(data, (ndarray, np.generic)):
+        _from_outside()
         dtype_of(data)
         native = data.dtype.newbyteorder("=")
         return np.array(data, native) if target is None else _converted(np.array(data), target)
     leaf = _first_leaf(data)
+    if isinstance(leaf, (ndarray, np.generic)):
+        _from_outside()
     if isinstance(leaf, (Tensor, ndarray)):
         return _from_nested(data, target)
     try:
@@ -86,6 +89,12 @@ def to_array(data: Any, dtype: DType | None = None) -> Any:
         if array.dtype == np.complex128:
             return array.astype(default.dtype.to_complex().np)
     return array
+
+
+def _from_outside() -> None:
+    """Called where a tensor is made from another library's data: a trace would freeze it."""
+    if clock.tracer is not None:
+        clock.tracer.from_numpy()
 
 
 def _converted(array: Any, dtype: DType) -> Any:
@@ -234,6 +243,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     """A tensor on the array's own memory: changes on either side are seen on the other."""
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    _from_outside()
     dtype_of(ndarray)
     if any(s < 0 for s in ndarray.strides):
         raise ValueError(
@@ -253,6 +263,7 @@ def frombuffer(
     buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False
 ) -> Tensor:
     """A 1-D tensor on the memory of an object with the buffer protocol (bytes, bytearray, array, mmap)."""
+    _from_outside()
     size = memoryview(buffer).nbytes
     item = dtype.itemsize
     if not size or count == 0:
@@ -281,6 +292,7 @@ def frombuffer(
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor on the memory of another library's array, through the DLPack protocol."""
     require_cpu(device)
+    _from_outside()
     source = ext_tensor
     if type(source).__name__ == "PyCapsule":
         source = _Capsule(source)

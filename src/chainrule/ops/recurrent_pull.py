@@ -173,9 +173,7 @@ def _states(gy: Any, gh: Any, back: Any, counts: Counts, reverse: bool) -> Any:
 # ----- gated recurrent unit
 
 
-def _gru_pull(
-    gy: Any, gh: Any, g_trace: Any, trace: Any, w: Any, counts: Counts, reverse: bool
-) -> list[Any]:
+def _gru_pull(gy: Any, gh: Any, g_trace: Any, trace: Any, w: Any, counts: Counts, reverse: bool) -> list[Any]:
     """A step takes δh to the shares of r, z, n's input, h Wₙᵀ + b, and of the state before it."""
     rows, _, hidden = trace.shape
     r, z, m, n, old = trace.transpose(1, 0, 2)
@@ -294,7 +292,8 @@ rnn_pull: Op = structured(
 gru_pull: Op = structured(
     "gru_pull", _gru_pull, nargs=5, outputs=3, vjp=_gru_pull_rule,
     shape=lambda gy, gh, g_trace, trace, w, counts, reverse: [
-        (trace.shape[0], 3 * trace.shape[2]), (counts[0], trace.shape[2]), (trace.shape[0], 3 * trace.shape[2]),
+        (trace.shape[0], 3 * trace.shape[2]), (counts[0], trace.shape[2]),
+        (trace.shape[0], 3 * trace.shape[2]),
     ],
     dtype=lambda gy, gh, g_trace, trace, *_: trace.dtype,
     tex=r"\operatorname{{GRU}}^{{*}}({0}, {1})",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import re
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -165,7 +165,8 @@ def _read_line(
     if found is None:
         raise ValueError("expected `name: type = operation(arguments)`")
     syntax = re.sub(r"@(\w+)", r"record('\1')", found["args"])
-    args = tuple(_Reader(variables).visit(e) for e in ast.parse(f"f({syntax})", mode="eval").body.args)  # type: ignore[attr-defined]
+    call = cast(ast.Call, ast.parse(f"f({syntax})", mode="eval").body)
+    args = tuple(_Reader(variables).visit(e) for e in call.args)
     outputs = _declared(found["left"], variables)
     if found["op"] == "constant":
         constants[outputs[0]] = _array(list(args), outputs[0].shape, outputs[0].dtype)

@@ -18,12 +18,13 @@ from ..autograd.tape import clock, mode
 from ..errors import message
 from ..tensor import Tensor
 from ..types import FROM_NUMPY, default, float64
+from .draws import random_states, refuse_draws
 from .guards import Guards
 from .ir import Program, Var
 from .numbers import Number as Scalar
 from .numbers import numbers_in, replaced
 from .results import Passed, Result, template, tensors_in, unwrap
-from .traced import OUTSIDE, Recorder, Traced, TraceError, refuse
+from .traced import INSIDE, OUTSIDE, Recorder, Traced, TraceError, refuse
 
 
 class Number(NamedTuple):
@@ -168,6 +169,11 @@ class Tracer(Recorder):
         if self.here():
             raise refuse("use NumPy on its tensors", OUTSIDE)
         return t._array()
+
+    def from_numpy(self) -> None:
+        """Refuse data that comes from outside by way of NumPy: it would be frozen in the program."""
+        if self.here():
+            raise refuse("make a tensor from NumPy's data, which would be the same at every call", INSIDE)
 
     def made(self, array: Any) -> None:
         """Note an array that the function has made itself: a constant, not somebody's state."""
@@ -346,7 +352,9 @@ def trace(
         given = dict(numbers_in((args, kwargs or {})))
         chosen = {path: tracer.scalar(path, given[path]) for path in scalars}
         args, kwargs = replaced((args, kwargs or {}), chosen)
+        before = random_states()
         value = function(*args, **kwargs)
+        refuse_draws(before)
         found = tracer.finish(value)
         found.guards = guards
         return found

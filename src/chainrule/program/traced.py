@@ -49,6 +49,9 @@ OUTSIDE = (
 )
 
 
+INSIDE = "make the tensor before the step and pass it as an argument (or use it from an outer scope)"
+
+
 class Cell:
     """The present value of an array that owns its memory, and how often it was changed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...ops import recurrent_pull
+from ...ops.record import Op
 from ...program.build import Symbol
 from ...program.passes.rewrite import NO_MATCH
 from .registry import decomposition
@@ -16,9 +17,19 @@ def _known_zero(x: Any) -> bool:
     return found is not None and not found.any()
 
 
-@decomposition(recurrent_pull.lstm_pull, moves=True)
-def _lstm_pull(*args: Any) -> Any:
-    cotangents = [None if _known_zero(g) else g for g in args[:5]]
-    if all(a is b for a, b in zip(cotangents, args)):
-        return NO_MATCH
-    return recurrent_pull.lstm_pull(*cotangents, *args[5:])
+def _without_zeros(op: Op, cotangents: int) -> Any:
+    """The rule for a walk whose first operands are cotangents."""
+
+    def rule(*args: Any) -> Any:
+        kept = [None if _known_zero(g) else g for g in args[:cotangents]]
+        if all(a is b for a, b in zip(kept, args)):
+            return NO_MATCH
+        return op(*kept, *args[cotangents:])
+
+    return rule
+
+
+for _op, _cotangents in (
+    (recurrent_pull.rnn_pull, 3), (recurrent_pull.lstm_pull, 5), (recurrent_pull.gru_pull, 3)
+):  # fmt: skip
+    decomposition(_op, moves=True)(_without_zeros(_op, _cotangents))

@@ -42,7 +42,8 @@ KERNELS = frozenset(
         scatter.gather, scatter.ungather, scatter.scatter, scatter.scatter_add,
         scatter.embedding, scatter.embedding_grad,
         random.uniform, random.bernoulli, random.dropout_mask,
-        recurrent.lstm_layer, recurrent_pull.lstm_pull,
+        recurrent.rnn_layer, recurrent.lstm_layer, recurrent.gru_layer,
+        recurrent_pull.rnn_pull, recurrent_pull.lstm_pull, recurrent_pull.gru_pull,
     }
 )  # fmt: skip
 

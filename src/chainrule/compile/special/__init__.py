@@ -5,3 +5,4 @@ from . import indexing as indexing
 from . import lstm as lstm
 from . import pooling as pooling
 from . import random as random
+from . import recurrent as recurrent

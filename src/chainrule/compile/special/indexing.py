@@ -82,8 +82,10 @@ def _by_key(table: Layout, ix: Layout, key: tuple[Any, ...]) -> Named:
     at = assert_base.strides
     over = Layout(table.buffer, sizes, (*at[:front], *(0,) * len(shape), *at[front:]), assert_base.offset)
     pad = (0,) * front, (0,) * len(inner)
-    dims, indices, columns, d, out = _expanded(key, len(table.shape)), [], [], 0, 0
-    for k in dims:
+    indices: list[tuple[Layout, int, int]] = []
+    columns: list[tuple[int, int]] = []
+    d = out = 0
+    for k in _expanded(key, len(table.shape)):
         if k is None:
             out += 1
         elif isinstance(k, slice):
@@ -234,7 +236,9 @@ class Spec(NamedTuple):
         source = equation.operands[2 if self.onto else 0]
         if not isinstance(source, Var):
             return True
-        table, ix = (Layout(Buffer(0), v.shape, (0,) * v.ndim) for v in (equation.output, equation.operands[1]))
+        table, ix = (
+            Layout(Buffer(0), v.shape, (0,) * v.ndim) for v in (equation.output, equation.operands[1])
+        )
         sizes = self.named(table, ix, equation).sizes
         try:
             return np.broadcast_shapes(source.shape, sizes) == sizes

@@ -1,8 +1,8 @@
 """Kernels of LSTM layers: one loop over the steps, forward and back.
 
-A step is a product, h·Wᵀ or d·W, with the weight packed once for all steps, and a walk along the rows for what
-follows from it, which then lies in the first cache. To compute the gates in the product's tiles instead, four
-vectors of a unit block side by side, was slower: tiles of two rows, and lines of which half is used.
+A step is a product, h·Wᵀ or d·W, with the weight packed once for all steps, and a walk along the rows for
+what follows from it, which then lies in the first cache. To compute the gates in the product's tiles instead,
+four vectors of a unit block side by side, is slower: tiles have two rows, and of a line half is used.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from ...ops import recurrent, recurrent_pull
 from ..builder import Value, i64, number
 from ..kinds import SPECIAL
 from ..target import Target
-from ..tiles import shape
 from ..vmath import FUNCTIONS
-from .sequence import Packed, Rows, SequenceKernel, Step, lowering, scratch_bytes
+from .packed import Rows
+from .sequence import SequenceKernel, Step, lowering
 
 GATES = 4
 
@@ -23,30 +23,20 @@ GATES = 4
 class Forward(SequenceKernel):
     """lstm_layer: y, h, c, cells and gates."""
 
-    def _plan(self, target: Target) -> tuple[int, Packed]:
-        """The rows of a tile, and the weight in panels."""
-        columns = GATES * self.units
-        rows, vectors = shape(target, self.element, self.batch, columns, self.units, False)
-        return rows, Packed(target, self.element, self.units, columns, vectors)
-
     def scratch(self, target: Target, threads: int) -> int:
-        sums = scratch_bytes(self.batch * GATES * self.units, self.element)
-        return scratch_bytes(self._plan(target)[1].elements, self.element) + sums
+        return self.forward_scratch(target, GATES)
 
     def write(self, arrays: list[Any], scratch: Any) -> None:
         _, w, h0, c0, _, h, c, *_ = arrays
-        rows, packed = self._plan(self.f.target)
+        rows, packed = self.forward_plan(self.f.target, GATES)
         packed.fill(self.f, scratch, Rows(w.pointer, w.column, w.row))
-        z = Rows(self.f.offset(scratch, scratch_bytes(packed.elements, self.element)), GATES * self.units, 1)
+        z = self.sums_of(packed, scratch, GATES)
         self.copy_state(h0, h, self.units)
         self.copy_state(c0, c, self.units)
 
         def step(s: Step) -> None:
             self.product(s, h, i64(0), packed, scratch, z, rows)
-            self.each_row(
-                s.low, s.high,
-                lambda i: self.vectors(self.units, lambda u, width: self._unit(z, s, i, u, width, arrays)),
-            )  # fmt: skip
+            self.units_of(s, lambda i, u, width: self._unit(z, s, i, u, width, arrays))
 
         self.walk(False, step)
 
@@ -73,18 +63,12 @@ class Forward(SequenceKernel):
 class Pull(SequenceKernel):
     """lstm_pull: the cotangents of the projected input and of the first state."""
 
-    def _plan(self, target: Target) -> tuple[int, Packed]:
-        """The rows of a tile, and the weight in panels."""
-        depth = GATES * self.units
-        rows, vectors = shape(target, self.element, self.batch, self.units, depth, True)
-        return rows, Packed(target, self.element, depth, self.units, vectors)
-
     def scratch(self, target: Target, threads: int) -> int:
-        return scratch_bytes(self._plan(target)[1].elements, self.element)
+        return self.pull_scratch(target, GATES)
 
     def write(self, arrays: list[Any], scratch: Any) -> None:
         _, gh, gc, _, _, _, _, w, _, d, dh, dc = arrays
-        rows, packed = self._plan(self.f.target)
+        rows, packed = self.pull_plan(self.f.target, GATES)
         packed.fill(self.f, scratch, w)
         self.copy_state(gh, dh, self.units)
         self.copy_state(gc, dc, self.units)
@@ -109,7 +93,7 @@ class Pull(SequenceKernel):
         row, one = f.binary("add", s.start, i), number(1, self.kind)
 
         def plus(x: Value, array: Any) -> Value:
-            return x if array is None else f.binary("fadd", x, self.fetch(array, row, u, width))
+            return self.plus(x, array, row, u, width)
 
         gate = [self.fetch(gates.of_plane(f, element, g), row, u, width) for g in range(GATES)]
         extra = [None if g_gates is None else g_gates.of_plane(f, element, g) for g in range(GATES)]

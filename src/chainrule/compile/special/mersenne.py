@@ -29,29 +29,25 @@ def _write_words(module: Module) -> None:
     f = module.function(_WORDS, ("ptr", "ptr", "i64"))
     state, out, count = f.parameters
     place = f.offset(state, 4 * WORDS)
-    head, renew, ready, done = map(f.label, ("more", "renew", "ready", "enough"))
+    head, renew, ready, again, done = map(f.label, ("more", "renew", "ready", "again", "enough"))
     f.jump(head)
     f.begin(head)
     drawn, after = Value(f"%{head}.d", "i64"), Value(f"%{head}.n", "i64")
-    phi = f"{drawn.text} = phi i64 [ 0, %entry ], [ {after.text}, %{{}} ]"
-    line = len(f._lines)
-    f.line("")
+    f.line(f"{drawn.text} = phi i64 [ 0, %entry ], [ {after.text}, %{again} ]")
     at = f.cast("sext", f.load("i32", place), "i64")
-    used_up = f.compare("sge", at, i64(WORDS))
-    before = f.block
-    f.branch(used_up, renew, ready)
+    f.branch(f.compare("sge", at, i64(WORDS)), renew, ready)
     f.begin(renew)
     _renew(f, state)
     last = f.block
     f.jump(ready)
     f.begin(ready)
-    start = f.phi("i64", [(at, before), (i64(0), last)])
+    start = f.phi("i64", [(at, head), (i64(0), last)])
     take = f.intrinsic("smin", f.binary("sub", count, drawn), f.binary("sub", i64(WORDS), start))
     _temper_block(f, f.offset(state, start, "i32"), f.offset(out, drawn, "i32"), take)
-    stop = f.binary("add", start, take)
-    f.store(f.cast("trunc", stop, "i32"), place)
+    f.store(f.cast("trunc", f.binary("add", start, take), "i32"), place)
+    f.jump(again)
+    f.begin(again)
     f.line(f"{after.text} = add i64 {drawn.text}, {take.text}")
-    f._lines[line] = "  " + phi.format(f.block)
     f.branch(f.compare("slt", after, count), head, done)
     f.begin(done)
     f.ret()
@@ -78,7 +74,12 @@ def _in_vectors(f: Function, count: Value, lanes: int, one: Callable[[Value, int
 
 
 def _tempered(f: Function, x: Value) -> Value:
-    for opcode, shift, mask in (("lshr", 11, None), ("shl", 7, 0x9D2C5680), ("shl", 15, 0xEFC60000), ("lshr", 18, None)):
+    for opcode, shift, mask in (
+        ("lshr", 11, None),
+        ("shl", 7, 0x9D2C5680),
+        ("shl", 15, 0xEFC60000),
+        ("lshr", 18, None),
+    ):
         moved = f.binary(opcode, x, number(shift, x.type))
         if mask is not None:
             moved = f.binary("and", moved, number(mask, x.type))
@@ -93,7 +94,12 @@ def _renew(f: Function, state: Value) -> None:
     def twisted(k: Value, width: int, far: int) -> None:
         kind = vector("i32", width)
         here = f.offset(state, k, "i32")
-        fresh = _twist(f, f.load(kind, here), f.load(kind, f.offset(here, 1, "i32")), f.load(kind, f.offset(here, far, "i32")))
+        fresh = _twist(
+            f,
+            f.load(kind, here),
+            f.load(kind, f.offset(here, 1, "i32")),
+            f.load(kind, f.offset(here, far, "i32")),
+        )
         f.store(fresh, here)
 
     split = WORDS - MIDDLE
@@ -103,13 +109,20 @@ def _renew(f: Function, state: Value) -> None:
         lambda k, width: twisted(f.binary("add", k, i64(split)), width, -split),
     )  # fmt: skip
     last = f.offset(state, WORDS - 1, "i32")
-    f.store(_twist(f, f.load("i32", last), f.load("i32", state), f.load("i32", f.offset(state, MIDDLE - 1, "i32"))), last)
+    f.store(
+        _twist(
+            f, f.load("i32", last), f.load("i32", state), f.load("i32", f.offset(state, MIDDLE - 1, "i32"))
+        ),
+        last,
+    )
 
 
 def _twist(f: Function, x: Value, following: Value, far: Value) -> Value:
     """far ⊕ (the upper bit of x with the others of the next word, times the twist matrix)."""
     kind = x.type
-    y = f.binary("or", f.binary("and", x, number(_UPPER, kind)), f.binary("and", following, number(_LOWER, kind)))
+    y = f.binary(
+        "or", f.binary("and", x, number(_UPPER, kind)), f.binary("and", following, number(_LOWER, kind))
+    )
     odd = f.cast("trunc", y, like(kind, "i1"))
     twist = f.select(odd, number(_TWIST, kind), number(0, kind))
     return f.binary("xor", f.binary("xor", far, f.binary("lshr", y, number(1, kind))), twist)

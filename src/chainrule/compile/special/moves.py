@@ -1,8 +1,8 @@
 """Elements moved between arrays: to or from places that index arrays name, whole rows in vectors.
 
-NOTE [Moves] A move walks over a domain. At each point the value lies at a place that strides give; the table's
-place also depends on index arrays, each of which moves it by index · step elements. What an index says is
-read, wrapped and checked as soon as the loops fix its place, so that rows behind it are copied in vectors.
+NOTE [Moves] A move walks over a domain. At each point the value lies at a place that strides give; the
+table's place also depends on index arrays, each of which moves it by index · step elements. What an index
+says is read, wrapped and checked as soon as the loops fix its place: rows behind it are copied in vectors.
 Nothing is touched where an index is out of bounds: it is noted, and the step stops (checks.py). Points are
 visited in C order along all dimensions that an index depends on: sums add up in the order of NumPy's.
 """
@@ -163,10 +163,10 @@ class Mover:
 
     def _last(self, at: list[Value], n: int, steps: list[int], pending: list[int]) -> None:
         """The innermost dimension: in vectors where table and value lie in order, else one by one."""
-        if not pending and steps[0] == 1 and (self.move.value is None or steps[1] in (0, 1)):
-            if self.move.mode != READ or steps[1] == 1:
-                self._row(at, n, steps)
-                return
+        allowed = (1,) if self.move.mode == READ else (0, 1)
+        if not pending and steps[0] == 1 and (self.move.value is None or steps[1] in allowed):
+            self._row(at, n, steps)
+            return
         with self.f.loop(0, n) as loop:
             self._resolve(len(self.nest.sizes), self._moved(at, steps, loop.index), pending)
 

@@ -155,7 +155,7 @@ def _two(dtype: DType) -> int:
 _FLOATS = ("float32", "float64")
 
 
-def _finite(low: float, high: float, dtype: DType) -> bool:
+def _finite(dtype: DType, low: float, high: float) -> bool:
     largest = float(np.finfo(dtype.np).max)
     return -largest <= low <= high <= largest and high - low <= largest
 
@@ -168,7 +168,7 @@ DRAWS: dict[Op, Draw] = {
     random.uniform: Draw(
         lambda dtype: dtype.itemsize // 4,
         _uniform,
-        lambda dtype, args: dtype.name in _FLOATS and _finite(*args, dtype),
+        lambda dtype, args: dtype.name in _FLOATS and _finite(dtype, *args),
     ),
 }
 

@@ -1,8 +1,8 @@
-"""What kernels of recurrent layers share: the loop over steps, rows in tiles, weights in the order of the tiles.
+"""What kernels of recurrent layers share: the loop over steps, and each step's rows in tiles.
 
-NOTE [Rows of sequences] Sequences do not touch each other, so each thread walks through time with its own rows
-of the batch and waits for nobody. A step's rows are the first ones of the batch: a thread has those of its
-part that the step has (ops/steps.py).
+NOTE [Rows of sequences] Sequences do not touch each other, so each thread walks through time with its own
+rows of the batch and waits for nobody. A step's rows are the first ones of the batch: a thread has those of
+its part that the step has (ops/steps.py).
 """
 
 from __future__ import annotations
@@ -12,47 +12,24 @@ from typing import Any, NamedTuple
 
 from ...ops.steps import spans
 from ...program.ir import Equation, Var
-from ..builder import BITS, Function, Value, i64, number, vector
-from ..gemm_pack import pack
+from ..builder import Function, Value, i64, number, vector
 from ..kinds import Lowering
 from ..layout import Buffer, Layouts
 from ..nest import share_of
 from ..target import Target
-from ..tiles import Index, Matrix, Panel, column_panels, multiplied, repeat, row_blocks, sums, unrolling
+from ..tiles import (
+    Index,
+    Matrix,
+    row_blocks,
+    shape,
+    sums,
+    unrolling,
+)
 from ..values import gather, in_memory, load, store
 from .kernel import Places
+from .packed import Packed, Rows, scratch_bytes
 
 _FLOATS = ("float32", "float64")
-
-
-class Rows(NamedTuple):
-    """An array of rows in memory: element (i, j) lies i·row + j·column elements behind the pointer.
-
-    Of three dimensions the first is the plane.
-    """
-
-    pointer: Value
-    row: int
-    column: int
-    plane: int = 0
-
-    def of_plane(self, f: Function, element: str, k: int) -> Rows:
-        """The rows of one plane."""
-        return self._replace(pointer=f.offset(self.pointer, k * self.plane, element))
-
-    def beside(self, f: Function, element: str, j: int) -> Rows:
-        """The rows from column j on."""
-        return self._replace(pointer=f.offset(self.pointer, j * self.column, element))
-
-    def at(self, f: Function, element: str, i: Index, j: Index = 0) -> Value:
-        """The address of element (i, j)."""
-        p = self.pointer
-        for index, step in ((i, self.row), (j, self.column)):
-            if isinstance(index, int):
-                p = f.offset(p, index * step, element)
-            elif step:
-                p = f.offset(p, index if step == 1 else f.binary("mul", index, i64(step)), element)
-        return p
 
 
 class Step(NamedTuple):
@@ -104,7 +81,8 @@ class SequenceKernel(Places):
         self.write(arrays, scratch)
 
     def _rows(self, place: int, starts: Sequence[Value]) -> Rows:
-        *planes, row, column = self.accesses[place].strides
+        *outer, column = self.accesses[place].strides
+        *planes, row = outer or [0]
         return Rows(starts[place], row, column, *planes)
 
     def write(self, arrays: list[Any], scratch: Any) -> None:
@@ -117,8 +95,7 @@ class SequenceKernel(Places):
         """body(step) for each step, in the order of computation or against it."""
         f = self.f
         words: list[Value] = []
-        before, known = 0, 0
-        entries = []
+        entries, before, known = [], 0, 0
         for a, _, n in spans(self.counts, self.reverse):
             entries.append((a, n, before, min(n, known)))
             before, known = a, n
@@ -127,12 +104,12 @@ class SequenceKernel(Places):
         table = f.module.constant("i64", words)
         steady = self.counts[0] == self.counts[-1]
         with f.loop(0, 4 * len(entries), 4) as loop:
-            start, n, before_at, had = (
+            start, count, at, had = (
                 f.load("i64", f.offset(table, f.binary("add", loop.index, i64(k)), "i64")) for k in range(4)
             )
-            high = self.high if steady else f.intrinsic("smin", self.high, n)
-            step = Step(start, before_at, had, self.low, high, self.part if steady else None)
-            if steady:
+            high = self.high if steady else f.intrinsic("smin", self.high, count)
+            step = Step(start, at, had, self.low, high, self.part if steady else None)
+            if step.fixed:
                 body(step)
             else:
                 with f.when(f.compare("slt", self.low, high)):
@@ -159,8 +136,11 @@ class SequenceKernel(Places):
         with f.when(f.compare("slt", middle, step.high)), f.loop(middle, step.high) as loop:
             body(loop.index, 1)
 
-    def product(self, s: Step, a: Rows, shift: Value, packed: Packed, at: Value, out: Rows, rows: int) -> None:
-        """out[i] = a[shift + i]·B for the thread's rows i of the step; the rows of a lie in order."""
+    def product(
+        self, s: Step, a: Rows, shift: Value, packed: Packed, at: Value, out: Rows, rows: int, *,
+        accumulate: bool = False,
+    ) -> None:  # fmt: skip
+        """out[i] = a[shift + i]·B, or added to it, for the thread's rows of the step; a lies in order."""
         f, element = self.f, self.element
 
         def panel(column: Index, widths: list[int]) -> None:
@@ -174,13 +154,45 @@ class SequenceKernel(Places):
                 for r, line in enumerate(found):
                     place = out.at(f, element, f.binary("add", row, i64(r)), column)
                     for j, (x, width) in enumerate(zip(line, widths)):
-                        f.store_part(x, f.offset(place, j * self.lanes, element), width)
+                        spot = f.offset(place, j * self.lanes, element)
+                        total = f.binary("fadd", f.load_part(x.type, spot, width), x) if accumulate else x
+                        f.store_part(total, spot, width)
 
             self.tiles(s, rows, tile)
 
         packed.each(f, panel)
 
+    # ----- weights
+
+    def forward_plan(self, target: Target, gates: int) -> tuple[int, Packed]:
+        """The rows of a tile of h·Wᵀ, and the weight in panels."""
+        columns = gates * self.units
+        rows, vectors = shape(target, self.element, self.batch, columns, self.units, False)
+        return rows, Packed(target, self.element, self.units, columns, vectors)
+
+    def pull_plan(self, target: Target, gates: int) -> tuple[int, Packed]:
+        """The rows of a tile of d·W, and the weight in panels."""
+        depth = gates * self.units
+        rows, vectors = shape(target, self.element, self.batch, self.units, depth, True)
+        return rows, Packed(target, self.element, depth, self.units, vectors)
+
+    def forward_scratch(self, target: Target, gates: int) -> int:
+        """Bytes for the packed weight and for a step's sums, which `sums_of` gives."""
+        sums = scratch_bytes(self.batch * gates * self.units, self.element)
+        return scratch_bytes(self.forward_plan(target, gates)[1].elements, self.element) + sums
+
+    def sums_of(self, packed: Packed, scratch: Value, gates: int) -> Rows:
+        place = scratch_bytes(packed.elements, self.element)
+        return Rows(self.f.offset(scratch, place), gates * self.units, 1)
+
+    def pull_scratch(self, target: Target, gates: int) -> int:
+        return scratch_bytes(self.pull_plan(target, gates)[1].elements, self.element)
+
     # ----- columns
+
+    def units_of(self, s: Step, body: Callable[[Value, Value, int], None]) -> None:
+        """body(row, unit, width) for the thread's rows of the step, vector by vector."""
+        self.each_row(s.low, s.high, lambda i: self.vectors(self.units, lambda u, width: body(i, u, width)))
 
     def vectors(self, n: int, body: Callable[[Value, int], None]) -> None:
         """body(column, width) for whole vectors of n columns, and for the rest."""
@@ -198,6 +210,10 @@ class SequenceKernel(Places):
             return load(self.f, self.dtype, place, self.lanes, width)
         return gather(self.f, self.dtype, place, array.column, self.lanes, width)
 
+    def plus(self, x: Value, array: Rows | None, i: Value, j: Value, width: int) -> Value:
+        """x with what the array holds, if there is one."""
+        return x if array is None else self.f.binary("fadd", x, self.fetch(array, i, j, width))
+
     def put(self, value: Value, array: Rows, i: Value, j: Value | int, width: int) -> None:
         """The same to memory; outputs lie in order."""
         store(self.f, self.dtype, value, array.at(self.f, self.element, i, j), width)
@@ -210,18 +226,6 @@ class SequenceKernel(Places):
             self.put(x, out, i, j, width)
 
         self._own_rows(lambda i: self.vectors(columns, lambda j, width: one(i, j, width)))
-
-    def renew(self, s: Step, source: Rows, state: Rows) -> None:
-        """The state's rows from those that the step has computed."""
-
-        def one(i: Value) -> None:
-            row = self.f.binary("add", s.start, i)
-            self.vectors(
-                self.units,
-                lambda u, width: self.put(self.fetch(source, row, u, width), state, i, u, width),
-            )
-
-        self.each_row(s.low, s.high, one)
 
     def before(self, s: Step, i: Value, rows: Rows, first: Rows, body: Callable[[Rows], None]) -> None:
         """body(the row of the state before the step), as row 0: of the step before, or of the first state."""
@@ -246,45 +250,6 @@ def _span(a: Any) -> tuple[int, int]:
     return 0, -(-a.buffer.nbytes // a.dtype.itemsize)
 
 
-class Packed:
-    """A matrix of `depth` rows as the right factor of products, in panels of columns that tiles run along."""
-
-    def __init__(self, target: Target, element: str, depth: int, columns: int, most: int) -> None:
-        self.element, self.depth, self.lanes = element, depth, target.lanes(element)
-        self.panels = column_panels(columns, most, self.lanes)
-
-    @property
-    def elements(self) -> int:
-        return self.depth * sum(p.times * p.columns(self.lanes) for p in self.panels)
-
-    def fill(self, f: Function, out: Value, source: Rows) -> None:
-        """Copy the matrix."""
-        for p in self.panels:
-            pitch = p.columns(self.lanes)
-
-            def strip(column: Index, p: Panel = p, pitch: int = pitch) -> None:
-                matrix = Matrix(source.at(f, self.element, 0, column), source.row, source.column)
-                to = self.panel(f, out, column)
-                pack(f, self.element, to, matrix, self.depth, sum(p.widths), pitch)
-
-            repeat(f, p.start, p.start + p.times * pitch, pitch, strip)
-
-    def panel(self, f: Function, out: Value, column: Index) -> Value:
-        """Where the panel from this column on begins."""
-        return f.offset(out, multiplied(f, column, self.depth), self.element)
-
-    def each(self, f: Function, body: Callable[[Index, list[int]], None]) -> None:
-        """body(column, widths) for each panel."""
-        for p in self.panels:
-            pitch = p.columns(self.lanes)
-            repeat(f, p.start, p.start + p.times * pitch, pitch, lambda j, p=p: body(j, p.widths))  # type: ignore[misc]
-
-
-def scratch_bytes(elements: int, element: str) -> int:
-    """Of a packed matrix, with a vector's slack."""
-    return -(-(elements * BITS[element] // 8 + 64) // 64) * 64
-
-
 def lowering(kernel: type[SequenceKernel]) -> Lowering:
     """Of a record whose attributes begin with counts and reverse: floats of one dtype, nothing empty."""
 
@@ -294,7 +259,4 @@ def lowering(kernel: type[SequenceKernel]) -> Lowering:
         plain = dtype.name in _FLOATS and all(v.dtype is dtype for v in variables)
         return plain and all(v.size for v in variables) and min(equation.attributes[0]) > 0
 
-    return Lowering(takes, lambda group, layouts: kernel(group, layouts))
-
-
-__all__ = ["Rows", "SequenceKernel", "Step", "Packed", "lowering", "scratch_bytes"]
+    return Lowering(takes, kernel)
