@@ -346,3 +346,23 @@ def test_grad_modes_are_told_apart():
         assert not step(x).requires_grad
         assert not step(x).requires_grad
     assert step(x).requires_grad
+
+
+def test_numbers_are_read_anew_whichever_way_a_call_takes():
+    """A call that is checked in Python, between native ones, must leave the native ones their numbers."""
+    p = cr.zeros(2, requires_grad=True)
+    optimizer = cr.optim.SGD([p], lr=1.0)
+
+    @cr.compile
+    def step(x, scale):
+        optimizer.zero_grad()
+        (p * x * scale).sum().backward()
+        optimizer.step()
+        return p.detach() * 1
+
+    x, want = cr.tensor([1.0, 2.0]), np.zeros(2, np.float32)
+    for i, scale in enumerate([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]):
+        optimizer.param_groups[0]["lr"] = lr = 1.0 + i
+        found = step(x, scale=scale) if i == 5 else step(x, scale)
+        want = want - np.float32(lr * scale) * x.numpy()
+        np.testing.assert_array_equal(found.numpy(), want)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import _structure
 from ..program.guards import ABSENT as NOTHING
 from ..program.guards import SIMPLE
@@ -44,8 +42,8 @@ def _plan(
     known: Specialisation, code: NativeRunner, args: tuple[Any, ...], slow: Callable[..., Any]
 ) -> entry.EntryPlan:
     trace = known.trace
-    given = dict(numbers_in((args, {})))
-    numbers = np.array([float(n.value()) for n in trace.numbers] + [given[path] for path in trace.scalars])
+    numbers = known.numbers
+    known.numbered(dict(numbers_in((args, {}))))
     first = FIRST + len(trace.arguments)
     for i, t in enumerate(trace.captured, first):
         code.table[i] = t._array().ctypes.data
@@ -71,7 +69,7 @@ def _plan(
         threads=code.threads,
         release=known.work > _LONG,
         name=known.name,
-        keep=(known, numbers),
+        keep=known,
     )
 
 

@@ -45,7 +45,9 @@ class Specialisation:
         self.seconds = {"passes": perf_counter() - began}
         tensors = [*traced.arguments, *traced.captured]
         self.strides = [_strides(t._array()) for t in tensors]
-        self.strides += [()] * (len(traced.numbers) + len(traced.scalars))
+        # Numbers have one home: a native call writes them where every other way to run the code reads them.
+        self.numbers = np.zeros(len(traced.numbers) + len(traced.scalars))
+        self.strides += [()] * len(self.numbers)
         self.fixed = [(t, t._array(), t._node is not None) for t in traced.captured]
         self.written = [tensors[i] for i in traced.written]
         self.dropped = [*traced.gradients, *traced.cleared]
@@ -94,10 +96,17 @@ class Specialisation:
         """The loop of train() that is written for this step alone, if there is one."""
         return self.runner.scalars(len(self.trace.arguments))
 
+    def numbered(self, floats: dict[Any, float]) -> list[Any]:
+        """The numbers' present values as 0-dim arrays; a forward half keeps its own for its backward half."""
+        now = [float(n.value()) for n in self.trace.numbers]
+        now += [floats[path] for path in self.trace.scalars if path in floats]
+        self.numbers[: len(now)] = now
+        home = self.numbers if self.bridge is None else self.numbers.copy()
+        return [home[i : i + 1].reshape(()) for i in range(len(home))]
+
     def bind(self) -> list[Any]:
         """Put everything but the arguments into the table of the code; what must be kept meanwhile."""
-        inputs = [t._array() for t in self.trace.captured]
-        inputs += [np.array(float(n.value())) for n in self.trace.numbers]
+        inputs = [t._array() for t in self.trace.captured] + self.numbered({})
         self.runner.bind(inputs, len(self.trace.arguments))
         return inputs
 
@@ -111,9 +120,7 @@ class Specialisation:
     def run(self, arguments: list[Tensor], floats: dict[Any, float]) -> Any:
         """One step on these arguments."""
         tensors = [*arguments, *self.trace.captured]
-        arrays = [t._array() for t in tensors]
-        arrays += [np.array(float(n.value())) for n in self.trace.numbers]
-        arrays += [np.array(floats[path]) for path in self.trace.scalars]
+        arrays = [t._array() for t in tensors] + self.numbered(floats)
         if self.bridge is None:
             results = [Tensor._wrap(a) for a in self.runner(arrays)]
         else:
