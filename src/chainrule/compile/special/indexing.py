@@ -181,14 +181,14 @@ class MoveKernel(Places):
         self.moves.append(Move(mode, named.sizes, table, place, value, streams, shared))
 
     def reach(self, share: int, threads: int, target: Target) -> list[tuple[int, int, int]]:
-        divided = threads > 1 and can_share(self.moves, self.accesses, threads, target)
+        divided = threads > 1 and can_share(self.moves, threads)
         if share and not divided:
             return []
         return [r for m in self.moves for r in reach(m, self.accesses, share, threads, divided)]
 
     def emit(self, f: Function, pointers: dict[Buffer, Value], share: Any, scratch: Value | None) -> None:
         starts = self.starts(f, pointers)
-        if share is None or can_share(self.moves, self.accesses, share[1], f.target):
+        if share is None or can_share(self.moves, share[1]):
             for m in self.moves:
                 Mover(f, m, self.accesses, starts, share).emit()
             return

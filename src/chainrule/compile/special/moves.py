@@ -16,7 +16,6 @@ from ..builder import FLOATS, Function, Value, element, i64, number, vector
 from ..checks import Check, note
 from ..domain import Access, Nest, ends, merged
 from ..nest import share_of
-from ..target import Target
 from ..tiles import widths
 from ..values import in_memory
 
@@ -61,14 +60,13 @@ class Move(NamedTuple):
         return own + [s.access for s in self.streams]
 
 
-def can_share(moves: Sequence[Move], accesses: Sequence[Access], threads: int, target: Target) -> bool:
-    """Whether every move has a dimension that this many threads divide alike."""
+def can_share(moves: Sequence[Move], threads: int) -> bool:
+    """Whether every move has a dimension that this many threads divide, the innermost without a rest."""
     for m in moves:
         if m.shared is None or m.sizes[m.shared] < threads:
             return False
         innermost = all(n == 1 for n in m.sizes[m.shared + 1 :])
-        lanes = target.lanes(in_memory(accesses[m.table].dtype))
-        if innermost and m.sizes[m.shared] % (threads * lanes):
+        if innermost and m.sizes[m.shared] % threads:
             return False
     return True
 
