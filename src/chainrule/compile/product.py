@@ -78,6 +78,8 @@ class ProductKernel:
 
     def emit(self, f: Function, pointers: dict[Buffer, Value], share: Any, scratch: Value | None) -> None:
         """Write the kernel into a function; `share` is (thread, threads) if it is split."""
+        if 0 in self.group.domain:
+            return  # a loop runs at least once
         starts = [f.offset(pointers[a.buffer], a.offset * a.dtype.itemsize) for a in self.accesses]
         batch = self.group.domain[:-2]
         m, n = self._part(f.target, share[1]) if share is not None else (self.m, self.n)
