@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .in_jax import adam, cross_entropy, dense, trainer
-from .workload import Aim, Arrays, Weights, Workload, generator, linear, load, uniform
+from .workload import Aim, Arrays, Weights, Workload, generator, linear, load, supervised, uniform
 
 BATCH, LR = 128, 1e-3
 IMAGES = 60_000 // BATCH * BATCH
@@ -47,15 +47,7 @@ def build(torch: Any, channels_last: bool = False) -> Callable[..., Any]:
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
     criterion, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(model.parameters(), lr=LR)
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = criterion(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+    return supervised(model, criterion, optimizer)
 
 
 def in_jax(nhwc: bool = False) -> tuple[Any, Callable[..., Any]]:

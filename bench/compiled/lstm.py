@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .in_jax import adam, dense, squared_error, trainer
-from .workload import PEERS, Aim, Arrays, Weights, Workload, generator, linear, load, uniform
+from .workload import PEERS, Aim, Arrays, Weights, Workload, generator, linear, load, supervised, uniform
 
 INPUTS, UNITS, STEPS, BATCH, BATCHES, LR = 32, 128, 50, 32, 20, 1e-3
 
@@ -35,16 +35,7 @@ def build(torch: Any) -> Callable[..., Any]:
     model = nn.ModuleList([nn.LSTM(INPUTS, UNITS, batch_first=True), nn.Linear(UNITS, 1)])
     cells, head = load(torch, model, weights())
     criterion, optimizer = nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=LR)
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        _, (h, _) = cells(x)
-        loss = criterion(head(h[-1]), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+    return supervised(lambda x: head(cells(x)[1][0][-1]), criterion, optimizer)
 
 
 def in_jax() -> tuple[Any, Callable[..., Any]]:

@@ -8,18 +8,10 @@ from typing import Any
 import numpy as np
 
 from .in_jax import cross_entropy, dense, sgd, trainer
-from .workload import PEERS, Aim, Arrays, Weights, Workload, generator, linear, load
+from .workload import PEERS, Aim, Arrays, Workload, chain, generator, load, supervised
 
 LR, MOMENTUM = 0.01, 0.9
 BATCHES = 20
-
-
-def weights(sizes: tuple[int, ...]) -> Weights:
-    rng = generator(1)
-    made: Weights = {}
-    for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
-        linear(rng, made, str(2 * i), a, b)
-    return made
 
 
 def perceptron(claim: str, sizes: tuple[int, ...], batch: int, aims: tuple[Aim, ...], steps: int) -> Workload:
@@ -34,18 +26,10 @@ def perceptron(claim: str, sizes: tuple[int, ...], batch: int, aims: tuple[Aim, 
         layers: list[Any] = []
         for a, b in zip(sizes, sizes[1:]):
             layers += [nn.Linear(a, b), nn.ReLU()]
-        model = load(torch, nn.Sequential(*layers[:-1]), weights(sizes))
+        model = load(torch, nn.Sequential(*layers[:-1]), chain(sizes))
         criterion = nn.CrossEntropyLoss()
         optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
-
-        def step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            loss = criterion(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return step
+        return supervised(model, criterion, optimizer)
 
     def in_jax() -> tuple[Any, Callable[..., Any]]:
         import jax
@@ -55,7 +39,7 @@ def perceptron(claim: str, sizes: tuple[int, ...], batch: int, aims: tuple[Aim, 
                 x = jax.nn.relu(dense(p, str(2 * i), x))
             return cross_entropy(dense(p, str(2 * len(sizes) - 4), x), y)
 
-        return trainer(weights(sizes), loss, sgd(LR, MOMENTUM))
+        return trainer(chain(sizes), loss, sgd(LR, MOMENTUM))
 
     # Forward, and both products of backward; the first layer's input needs no gradient.
     products = 3 * sum(a * b for a, b in zip(sizes, sizes[1:])) - sizes[0] * sizes[1]

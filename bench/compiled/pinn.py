@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .in_jax import adam, dense, trainer
-from .workload import Aim, Arrays, Weights, Workload, generator, linear, load
+from .workload import Aim, Arrays, Workload, chain, generator, load
 
 SIZES, BATCH, BATCHES, LR = (2, 50, 50, 50, 1), 1024, 20, 1e-3
 VISCOSITY = 0.01 / np.pi
@@ -26,20 +26,12 @@ def data() -> Arrays:
     return t, x, -np.sin(np.float32(np.pi) * x) * np.exp(-t)
 
 
-def weights() -> Weights:
-    rng = generator(1)
-    made: Weights = {}
-    for i, (a, b) in enumerate(zip(SIZES, SIZES[1:])):
-        linear(rng, made, str(2 * i), a, b)
-    return made
-
-
 def build(torch: Any) -> Callable[..., Any]:
     nn = torch.nn
     layers: list[Any] = []
     for a, b in zip(SIZES, SIZES[1:]):
         layers += [nn.Linear(a, b), nn.Tanh()]
-    model = load(torch, nn.Sequential(*layers[:-1]), weights())
+    model = load(torch, nn.Sequential(*layers[:-1]), chain(SIZES))
     optimizer = torch.optim.Adam(model.parameters(), lr=LR)
     grad = torch.autograd.grad
 
@@ -92,7 +84,7 @@ def in_jax(reverse: bool = False) -> tuple[Any, Callable[..., Any]]:
         residual = u_t + u * u_x - VISCOSITY * u_xx
         return (residual**2).mean() + ((u - target) ** 2).mean()
 
-    return trainer(weights(), loss, adam(LR))
+    return trainer(chain(SIZES), loss, adam(LR))
 
 
 WORKLOAD = Workload(

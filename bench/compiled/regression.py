@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .in_jax import adam, dense, squared_error, trainer
-from .workload import PEERS, Aim, Arrays, Weights, Workload, generator, linear, load
+from .workload import PEERS, Aim, Arrays, Workload, chain, generator, load, supervised
 
 SIZES, SAMPLES, LR = (4, 32, 16, 4), 10_000, 1e-3
 
@@ -21,28 +21,12 @@ def data() -> Arrays:
     return x, np.sin(3 * x) * x[:, ::-1]
 
 
-def weights() -> Weights:
-    rng = generator(1)
-    made: Weights = {}
-    for i, (a, b) in enumerate(zip(SIZES, SIZES[1:])):
-        linear(rng, made, str(2 * i), a, b)
-    return made
-
-
 def build(torch: Any) -> Callable[..., Any]:
     nn = torch.nn
     model = nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 16), nn.Tanh(), nn.Linear(16, 4))
-    load(torch, model, weights())
+    load(torch, model, chain(SIZES))
     criterion, optimizer = nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=LR)
-
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = criterion(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+    return supervised(model, criterion, optimizer)
 
 
 def in_jax() -> tuple[Any, Callable[..., Any]]:
@@ -52,7 +36,7 @@ def in_jax() -> tuple[Any, Callable[..., Any]]:
         x = jax.numpy.tanh(dense(p, "0", x))
         return squared_error(dense(p, "4", jax.numpy.tanh(dense(p, "2", x))), y)
 
-    return trainer(weights(), loss, adam(LR))
+    return trainer(chain(SIZES), loss, adam(LR))
 
 
 WORKLOAD = Workload(

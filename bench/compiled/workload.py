@@ -72,6 +72,28 @@ def linear(rng: np.random.Generator, weights: Weights, name: str, inputs: int, o
     weights[f"{name}.bias"] = uniform(rng, (outputs,), inputs)
 
 
+def chain(sizes: tuple[int, ...]) -> Weights:
+    """The weights of Sequential(Linear, activation, Linear …) with layers of these sizes."""
+    rng = generator(1)
+    made: Weights = {}
+    for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
+        linear(rng, made, str(2 * i), a, b)
+    return made
+
+
+def supervised(model: Callable[..., Any], criterion: Any, optimizer: Any) -> Callable[..., Any]:
+    """The step that every tutorial shows."""
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
 def load(torch: Any, model: Any, weights: Weights) -> Any:
     """Copy the weights into a model; all names must fit."""
     model.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()})

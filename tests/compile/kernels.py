@@ -8,9 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.compile import engine
+from chainrule.compile import engine, target
 from chainrule.compile.builder import Function, Module, Value, lanes, like, vector
 from chainrule.compile.target import Target
+
+ELEMENTS = {"float": np.float32, "double": np.float64}
+TARGETS = [target.host()]  # and the lesser ones of its family, which it runs too
+if target.host().triple.startswith("x86_64"):
+    lesser = [target.named(name) for name in ("avx2", "x86-64")]
+    TARGETS += [t for t in lesser if t.width < target.host().width]
 
 Write = Callable[[Function, list[Value]], Value]
 _MEMORY = {"f4": "float", "f8": "double", "b1": "i8", "i1": "i8", "u1": "i8", "i2": "i16", "u2": "i16",
@@ -64,6 +70,18 @@ def compiled(write: Write, dtypes: Sequence[Any], result: Any, target: Target, w
     write_loop(m, "kernel", write, dtypes, result, width)
     write_loop(m, "single", write, dtypes, result, 1)
     return Kernels(m, {"kernel": result, "single": result}, target)
+
+
+def native(t: Target, write: Callable[..., None], pointers: int) -> Callable[..., None]:
+    """The function of arrays whose body write(f, *pointers) emits."""
+    module = Module(t)
+    f = module.function("kernel", ["ptr"] * pointers, internal=False)
+    write(f, *f.parameters)
+    f.ret()
+    library = engine.load(str(module), ("kernel",), t, verify=True)
+    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers)(library.address("kernel"))
+    call.library = library  # type: ignore[attr-defined]
+    return lambda *arrays: call(*(a.ctypes.data for a in arrays))
 
 
 def padded(x: Any) -> np.ndarray:

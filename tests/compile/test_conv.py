@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.compile.guarded import guarded
+from tests.compile.kernels import ELEMENTS, TARGETS, native
 
 from chainrule.compile import conv as code
 from chainrule.compile import engine, target
@@ -22,24 +22,6 @@ from chainrule.compile.target import Target
 from chainrule.compile.tiles import Tile, added, multiplied, value
 from chainrule.ops import conv as records
 from chainrule.ops.windows import pad_spatial, windows
-
-ELEMENTS = {"float": np.float32, "double": np.float64}
-TARGETS = [target.host()]
-if target.host().triple.startswith("x86_64"):
-    lesser = [target.named(name) for name in ("avx2", "x86-64")]
-    TARGETS += [t for t in lesser if t.width < target.host().width]
-
-
-def compiled(t: Target, write: Callable[..., None], pointers: int) -> Any:
-    """The function that `write` emits, which takes `pointers` pointers."""
-    module = Module(t)
-    f = module.function("kernel", ["ptr"] * pointers, internal=False)
-    write(f, *f.parameters)
-    f.ret()
-    library = engine.load(str(module), ("kernel",), t, verify=True)
-    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers)(library.address("kernel"))
-    call.library = library  # type: ignore[attr-defined]
-    return lambda *arrays: call(*(a.ctypes.data for a in arrays))
 
 
 def room(size: int, side: Any) -> np.ndarray:
@@ -93,7 +75,7 @@ class Case:
                     f, element, g, x, w, epilogue, first_image=at, images=images, scratch=scratch
                 )
 
-        compiled(t, write, 4)(self.x, self.w, y, scratch)
+        native(t, write, 4)(self.x, self.w, y, scratch)
         return y
 
     def input(self, t: Target) -> np.ndarray:
@@ -109,7 +91,7 @@ class Case:
                 at = Value(str(first), "i64")
                 code.conv_input(f, element, g, c, w, epilogue, first_image=at, images=images, scratch=scratch)
 
-        compiled(t, write, 4)(self.cotangent, self.w, dx, scratch)
+        native(t, write, 4)(self.cotangent, self.w, dx, scratch)
         return dx
 
     def weight(self, t: Target) -> np.ndarray:
@@ -126,7 +108,7 @@ class Case:
                     f, element, g, x, c, epilogue, first_image=at, images=images, scratch=scratch
                 )
 
-        compiled(t, write, 5)(self.x, self.cotangent, *partial, scratch)
+        native(t, write, 5)(self.x, self.cotangent, *partial, scratch)
         return partial[0] + partial[1]
 
     def check(self, t: Target) -> None:
@@ -239,7 +221,7 @@ def test_an_epilogue_reads_operands_laid_out_like_the_result(name: str, element:
         code.conv_forward(f, element, g, x, w, epilogue, first_image=zero, images=g.n, scratch=scratch)
 
     scratch = room(code.forward_bytes(t, element, g), "end")
-    compiled(t, write, 6)(case.x, case.w, case.bias, residual, y, scratch)
+    native(t, write, 6)(case.x, case.w, case.bias, residual, y, scratch)
     expected = records.conv(case.x, case.w, case.bias, g.stride, g.pads, g.dilation, g.groups) + residual
     assert np.array_equal(y, np.maximum(expected, 0))
 
@@ -332,5 +314,5 @@ def test_sums_over_lanes_come_in_order(t: Target, element: str, count: int) -> N
         for k, v in enumerate(added_lanes(f, vectors, lanes)):
             f.store(v, f.offset(y, k * lanes * size))
 
-    compiled(t, write, 2)(x, y)
+    native(t, write, 2)(x, y)
     assert np.array_equal(y[:count], x.sum(1))

@@ -343,7 +343,7 @@ def _runs(code: str, choice: str) -> str:
         [sys.executable, "-c", code], env=os.environ | {"CHAINRULE_EAGER": choice}, capture_output=True,
         text=True, check=False, timeout=300,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
@@ -364,6 +364,22 @@ print(native.walk is None, w.grad.item())
 
 def test_nothing_is_loaded_before_it_pays() -> None:
     assert _runs(_LOOP.format(wait=120), "").split() == ["False", "True", "False", "800.0"]
+
+
+def test_a_program_that_ends_meanwhile_ends_in_silence() -> None:
+    slow = """
+import importlib.abc, sys, time
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "llvmlite":
+            global asked
+            asked = True
+            time.sleep(1)
+asked = False
+sys.meta_path.insert(0, Slow())
+"""
+    end = "while not asked:\n    time.sleep(0.001)\n"
+    assert _runs(slow + _LOOP.split("end =")[0] + end, "").split() == ["False", "True"]
 
 
 def test_it_can_be_switched_off_and_on() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.compile.guarded import guarded
+from tests.compile.kernels import ELEMENTS, TARGETS, native
 
 from chainrule.compile import engine, target
 from chainrule.compile.builder import Function, Module, Value, lanes, number
@@ -19,13 +20,7 @@ from chainrule.compile.gemm_plan import Plan, planned, room
 from chainrule.compile.target import Target
 from chainrule.compile.tiles import column_panels, row_blocks
 
-ELEMENTS = {"float": np.float32, "double": np.float64}
 LAYOUTS = ["NN", "NT", "TN", "TT"]
-TARGETS = [target.host()]
-if target.host().triple.startswith("x86_64"):
-    TARGETS += [
-        target.named(name) for name in ("avx2", "x86-64") if target.host().width >= target.named(name).width
-    ]
 
 
 def strides(rows: int, columns: int, layout: str, padding: int = 0) -> tuple[int, int]:
@@ -43,18 +38,6 @@ def placed(x: np.ndarray, stride: tuple[int, int], side: str) -> tuple[np.ndarra
 
 def addresses(*arrays: np.ndarray) -> list[ctypes.c_void_p]:
     return [ctypes.c_void_p(a.ctypes.data) for a in arrays]
-
-
-def compiled(t: Target, write: Any, count: int = 4) -> Any:
-    """The function that `write` emits, which takes `count` pointers."""
-    module = Module(t)
-    f = module.function("product", ["ptr"] * count, internal=False)
-    write(f)
-    f.ret()
-    library = engine.load(str(module), ("product",), t, verify=True)
-    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * count)(library.address("product"))
-    call.library = library  # type: ignore[attr-defined]
-    return call
 
 
 def check(
@@ -84,14 +67,13 @@ def check(
         needed = sum(room(plan, t, element, m, n, k))
     scratch = guarded(np.full(needed, 255, np.uint8), side)
 
-    def write(f: Function) -> None:
-        left, right, out, space = f.parameters
+    def write(f: Function, left: Value, right: Value, out: Value, space: Value) -> None:
         gemm(
             f, element, m, n, k, Matrix(left, *a_strides), Matrix(right, *b_strides),
             store(Matrix(out, *c_strides)), scratch=space if needed else None, plan=plan,
         )  # fmt: skip
 
-    compiled(t, write)(*addresses(a_memory, b_memory, c_memory, scratch))
+    native(t, write, 4)(a_memory, b_memory, c_memory, scratch)
     want = a.astype(np.float64) @ b.astype(np.float64)
     bound = (k + 2) * np.finfo(dtype).eps * (np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64))
     assert np.all(np.abs(c - want) <= bound + (k == 0))
@@ -248,13 +230,12 @@ def test_the_epilogue_sees_every_sum_once_in_its_place(
     needed = scratch_bytes(t, "float", m, n, k, (k, 1), strides(k, n, layout[1]))
     scratch = np.empty(needed, np.uint8)
 
-    def write(f: Function) -> None:
-        left, right, shift, out, space = f.parameters
+    def write(f: Function, left: Value, right: Value, shift: Value, out: Value, space: Value) -> None:
         end = biased(shift, store(Matrix(out, n, 1), accumulate=True))
         b_strides = strides(k, n, layout[1])
         gemm(f, "float", m, n, k, Matrix(left, k, 1), Matrix(right, *b_strides), end, scratch=space)
 
-    compiled(t, write, 5)(*addresses(a, b_memory, bias, c, scratch))
+    native(t, write, 5)(a, b_memory, bias, c, scratch)
     np.testing.assert_allclose(c, np.maximum(a.astype("d") @ b + bias, 0), rtol=0, atol=2e-5)
 
 
@@ -264,12 +245,11 @@ def test_c_may_be_stored_transposed(accumulate: bool) -> None:
     a, b = rng.standard_normal((11, 5)).astype("f"), rng.standard_normal((5, 13)).astype("f")
     c = guarded(np.ones((13, 11), "f"), "end")
 
-    def write(f: Function) -> None:
-        left, right, out, _ = f.parameters
+    def write(f: Function, left: Value, right: Value, out: Value, _: Value) -> None:
         end = store(Matrix(out, 1, 11), accumulate=accumulate)
         gemm(f, "float", 11, 13, 5, Matrix(left, 5, 1), Matrix(right, 13, 1), end)
 
-    compiled(target.host(), write)(*addresses(a, b, c, c))
+    native(target.host(), write, 4)(a, b, c, c)
     np.testing.assert_allclose(c.T, a.astype("d") @ b + accumulate, rtol=0, atol=1e-5)
 
 
@@ -288,12 +268,11 @@ def test_broadcast_and_spread_operands(a_strides: tuple[int, int], b_strides: tu
     c = guarded(np.zeros((m, n), "f"), "end")
     scratch = np.empty(scratch_bytes(target.host(), "float", m, n, k, a_strides, b_strides), np.uint8)
 
-    def write(f: Function) -> None:
-        left, right, out, space = f.parameters
+    def write(f: Function, left: Value, right: Value, out: Value, space: Value) -> None:
         end = store(Matrix(out, n, 1))
         gemm(f, "float", m, n, k, Matrix(left, *a_strides), Matrix(right, *b_strides), end, scratch=space)
 
-    compiled(target.host(), write)(*addresses(a_memory, b_memory, c, scratch))
+    native(target.host(), write, 4)(a_memory, b_memory, c, scratch)
     np.testing.assert_allclose(c, a.astype("d") @ b.astype("d"), rtol=0, atol=3e-5)
 
 
@@ -307,8 +286,7 @@ def test_a_batch_of_products(batch: int, shared: bool) -> None:
     c = guarded(np.zeros((batch, m, n), "f"), "end")
     scratch = np.empty(scratch_bytes(target.host(), "float", m, n, k, (k, 1), (1, k)), np.uint8)
 
-    def write(f: Function) -> None:
-        left, right, out, space = f.parameters
+    def write(f: Function, left: Value, right: Value, out: Value, space: Value) -> None:
 
         def end(f: Function, tile: Tile, s: Value) -> None:
             place = f.offset(out, f.binary("mul", s, Value(str(m * n), "i64")), "float")
@@ -319,7 +297,7 @@ def test_a_batch_of_products(batch: int, shared: bool) -> None:
             f, "float", batch, m, n, k, Matrix(left, k, 1), Matrix(right, 1, k), apart, end, scratch=space
         )
 
-    compiled(target.host(), write)(*addresses(a, b, c, scratch))
+    native(target.host(), write, 4)(a, b, c, scratch)
     np.testing.assert_allclose(c, a.astype("d") @ np.swapaxes(b, 1, 2).astype("d"), rtol=0, atol=1e-5)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.compile.guarded import guarded
+from tests.compile.kernels import ELEMENTS, TARGETS, native
 
 from chainrule.compile import engine, target
 from chainrule.compile.builder import BITS, Function, Module, Value
@@ -22,23 +21,7 @@ from chainrule.compile.target import Target
 from chainrule.ops import pool as records
 from chainrule.ops import resample as tables
 
-ELEMENTS = {"float": np.float32, "double": np.float64}
-TARGETS = [target.host()]
-if target.host().triple.startswith("x86_64"):
-    lesser = [target.named(name) for name in ("avx2", "x86-64")]
-    TARGETS += [t for t in lesser if t.width < target.host().width]
 ZERO = Value("0", "i64")
-
-
-def compiled(t: Target, write: Callable[..., None], pointers: int) -> Any:
-    module = Module(t)
-    f = module.function("kernel", ["ptr"] * pointers, internal=False)
-    write(f, *f.parameters)
-    f.ret()
-    library = engine.load(str(module), ("kernel",), t, verify=True)
-    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * pointers)(library.address("kernel"))
-    call.library = library  # type: ignore[attr-defined]
-    return lambda *arrays: call(*(a.ctypes.data for a in arrays))
 
 
 def room(size: int) -> np.ndarray:
@@ -72,7 +55,7 @@ def pooled(
                 f, element, w, x, epilogue, indices=indices, first_plane=at, planes=count, scratch=scratch
             )
 
-    compiled(t, write, 4)(x, y, where, room(max_pool_bytes(t, element, w)))
+    native(t, write, 4)(x, y, where, room(max_pool_bytes(t, element, w)))
     return [y, where]
 
 
@@ -165,7 +148,7 @@ def test_gradient_of_paired_windows(t: Target, size: Any, element: str, special:
         for first in (0, 2):
             max_pool_input(f, element, w, x, g, stored, first_plane=Value(str(first), "i64"), planes=2)
 
-    compiled(t, write, 3)(x, g, dx)
+    native(t, write, 3)(x, g, dx)
     assert np.array_equal(dx, records.pool_place.forward(g, expected_pool(x, w)[1], size))
 
 
@@ -204,7 +187,7 @@ def resampled(t: Target, element: str, x: np.ndarray, taps: Any) -> np.ndarray:
             at = Value(str(first), "i64")
             resample(f, element, taps, x, epilogue, first_plane=at, planes=count, scratch=scratch)
 
-    compiled(t, write, 3)(x, y, room(resample_bytes(t, element, taps)))
+    native(t, write, 3)(x, y, room(resample_bytes(t, element, taps)))
     return y
 
 

@@ -77,9 +77,7 @@ def conv_forward(
     code = Correlator(f, element, geometry.plan, scratch)
     code.prepare(w)
     size = geometry.c * geometry.h * geometry.w
-    with repeat(f, images) as index:
-        image = value(added(f, first_image, index))
-        code.image(f.offset(x, value(multiplied(f, image, size)), element), image, epilogue)
+    _each_image(f, element, code, x, size, first_image, images, epilogue)
 
 
 def conv_input(
@@ -100,9 +98,22 @@ def conv_input(
     code = InputGradient(f, element, geometry.plan, scratch)
     code.prepare(w)
     size = geometry.o * geometry.out[0] * geometry.out[1]
+    _each_image(f, element, code, g, size, first_image, images, epilogue)
+
+
+def _each_image(
+    f: Function,
+    element: str,
+    code: Correlator | InputGradient,
+    source: Value,
+    size: int,
+    first: Value,
+    images: Index,
+    epilogue: PlaneEpilogue,
+) -> None:
     with repeat(f, images) as index:
-        image = value(added(f, first_image, index))
-        code.image(f.offset(g, value(multiplied(f, image, size)), element), image, epilogue)
+        image = value(added(f, first, index))
+        code.image(f.offset(source, value(multiplied(f, image, size)), element), image, epilogue)
 
 
 def conv_weight(

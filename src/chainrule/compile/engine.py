@@ -44,14 +44,6 @@ def object_code(text: str, target: Target, *, verify: bool = False) -> bytes:
     return code
 
 
-def assembly(text: str, target: Target) -> str:
-    """The module as assembler text, to be read."""
-    module = _llvm().parse_assembly(text)
-    module.triple = target.triple
-    listing: str = _machine(target).emit_assembly(module)
-    return listing
-
-
 class Library:
     """Machine code in memory: `address(name)` of its functions; it lives as long as this object."""
 

@@ -87,6 +87,10 @@ def _try(work: Callable[[], Any]) -> None:
 
 def _follow() -> None:
     """Make what is in use, and look again after ever longer times: NOTE [When]."""
+    # Loaded before anything is made: in a program that ends meanwhile llvmlite's own hook for the end would
+    # come too late, and it would free code with the help of modules that are gone.
+    import llvmlite.binding  # noqa: F401
+
     pause = 0.5
     while not _stop.is_set():
         used = [op for op in _records() if _recorded(op) and op not in _done]

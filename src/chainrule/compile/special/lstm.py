@@ -28,17 +28,9 @@ class Forward(SequenceKernel):
 
     def write(self, arrays: list[Any], scratch: Any) -> None:
         _, w, h0, c0, _, h, c, *_ = arrays
-        rows, packed = self.forward_plan(self.f.target, GATES)
-        packed.fill(self.f, scratch, Rows(w.pointer, w.column, w.row))
-        z = self.sums_of(packed, scratch, GATES)
         self.copy_state(h0, h, self.units)
         self.copy_state(c0, c, self.units)
-
-        def step(s: Step) -> None:
-            self.product(s, h, i64(0), packed, scratch, z, rows)
-            self.units_of(s, lambda i, u, width: self._unit(z, s, i, u, width, arrays))
-
-        self.walk(False, step)
+        self.forward(GATES, w, h, scratch, lambda z, s, i, u, width: self._unit(z, s, i, u, width, arrays))
 
     def _unit(self, z: Rows, s: Step, i: Value, u: Value, width: int, arrays: list[Any]) -> None:
         """The new state of one row and vector of units, from its recurrent sums."""

@@ -23,23 +23,16 @@ class RnnForward(SequenceKernel):
 
     def write(self, arrays: list[Any], scratch: Any) -> None:
         x, w, h0, y, h, kept = arrays
-        rows, packed = self.forward_plan(self.f.target, 1)
-        packed.fill(self.f, scratch, Rows(w.pointer, w.column, w.row))
-        z = self.sums_of(packed, scratch, 1)
         self.copy_state(h0, h, self.units)
 
-        def unit(s: Step, i: Value, u: Value, width: int) -> None:
+        def unit(z: Rows, s: Step, i: Value, u: Value, width: int) -> None:
             row = self.f.binary("add", s.start, i)
             total = self.f.binary("fadd", self.fetch(z, i, u, width), self.fetch(x, row, u, width))
             value = self._activated(total)
             for out, place in ((h, i), (y, row), (kept, row)):
                 self.put(value, out, place, u, width)
 
-        def step(s: Step) -> None:
-            self.product(s, h, i64(0), packed, scratch, z, rows)
-            self.units_of(s, lambda i, u, width: unit(s, i, u, width))
-
-        self.walk(False, step)
+        self.forward(1, w, h, scratch, unit)
 
     def _activated(self, x: Value) -> Value:
         (relu,) = self.options
@@ -92,16 +85,8 @@ class GruForward(SequenceKernel):
 
     def write(self, arrays: list[Any], scratch: Any) -> None:
         _, w, _, h0, _, h, _ = arrays
-        rows, packed = self.forward_plan(self.f.target, 3)
-        packed.fill(self.f, scratch, Rows(w.pointer, w.column, w.row))
-        z = self.sums_of(packed, scratch, 3)
         self.copy_state(h0, h, self.units)
-
-        def step(s: Step) -> None:
-            self.product(s, h, i64(0), packed, scratch, z, rows)
-            self.units_of(s, lambda i, u, width: self._unit(z, s, i, u, width, arrays))
-
-        self.walk(False, step)
+        self.forward(3, w, h, scratch, lambda z, s, i, u, width: self._unit(z, s, i, u, width, arrays))
 
     def _unit(self, z: Rows, s: Step, i: Value, u: Value, width: int, arrays: list[Any]) -> None:
         f, element = self.f, self.element

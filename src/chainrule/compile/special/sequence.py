@@ -46,6 +46,9 @@ class Step(NamedTuple):
     fixed: int | None  # how many rows that is, if it is known and the same in each step
 
 
+Unit = Callable[[Rows, Step, Value, Value, int], None]
+
+
 class SequenceKernel(Places):
     """A kernel that walks over the steps of a layer."""
 
@@ -175,6 +178,18 @@ class SequenceKernel(Places):
         depth = gates * self.units
         rows, vectors = shape(target, self.element, self.batch, self.units, depth, True)
         return rows, Packed(target, self.element, depth, self.units, vectors)
+
+    def forward(self, gates: int, w: Rows, h: Rows, scratch: Value, unit: Unit) -> None:
+        """All steps of h·Wᵀ, each followed by unit(its sums, step, row, first unit, lanes)."""
+        rows, packed = self.forward_plan(self.f.target, gates)
+        packed.fill(self.f, scratch, Rows(w.pointer, w.column, w.row))
+        z = self.sums_of(packed, scratch, gates)
+
+        def step(s: Step) -> None:
+            self.product(s, h, i64(0), packed, scratch, z, rows)
+            self.units_of(s, lambda i, u, width: unit(z, s, i, u, width))
+
+        self.walk(False, step)
 
     def forward_scratch(self, target: Target, gates: int) -> int:
         """Bytes for the packed weight and for a step's sums, which `sums_of` gives."""
