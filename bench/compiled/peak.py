@@ -12,7 +12,7 @@ ROUNDS = 20_000  # of one multiply-add per accumulator and turn: about a millise
 def measure(threads: int) -> float | None:
     """GFLOP/s in single precision, the best of many; None without llvmlite."""
     try:
-        from chainrule.compile import engine, target
+        from chainrule.compiler import engine, target
     except ImportError:
         return None
     host = target.host()
@@ -44,8 +44,8 @@ def _repeat(run: ctypes._CFunctionType, buffer: ctypes.Array[ctypes.c_float]) ->
 
 def _code(accumulators: int) -> str:
     """peak(buffer, n): n rounds of acc ← a·b + acc, operands from the buffer and results back to it."""
-    from chainrule.compile.builder import Module, vector
-    from chainrule.compile.target import host
+    from chainrule.compiler.builder import Module, vector
+    from chainrule.compiler.target import host
 
     lanes = host().lanes("float")
     kind, module = vector("float", lanes), Module(host())

@@ -250,8 +250,8 @@ if TYPE_CHECKING:
     from . import utils as utils
     from ._repr import set_printoptions as set_printoptions
     from .amp import autocast as autocast
-    from .compile.step import compile as compile
-    from .compile.train import train as train
+    from .compiler.step import compile as compile
+    from .compiler.train import train as train
     from .determinism import (
         are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
     )
@@ -287,7 +287,8 @@ else:
     )  # fmt: skip
     _ELSEWHERE = {
         "autocast": ".amp",
-        "train": ".compile.train",
+        "compile": ".compiler.step",
+        "train": ".compiler.train",
         **dict.fromkeys(_SETTINGS, ".determinism"),
         "save": ".serialization",
         "load": ".serialization",
@@ -299,7 +300,7 @@ else:
 
 
 def _begin_native_eager() -> None:
-    from .compile.eager.install import begin
+    from .compiler.eager.install import begin
 
     begin(everything=_eager == "native")
 

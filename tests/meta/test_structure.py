@@ -22,7 +22,7 @@ LAYERS = [
     {"tensor", "autograd", "dispatch", "quick", "inplace", "_repr"},
     {"functional"},
     {"program"},
-    {"compile"},
+    {"compiler"},
     {
         "nn", "optim", "utils", "serialization", "func", "linalg", "special", "cuda", "backends",
         "accelerator", "amp", "determinism", "distributions", "fft",

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from tests.registry.helpers import RECORDS, samples
 
-from chainrule.compile.pipeline import optimised
-from chainrule.compile.runner import NativeRunner, Role
-from chainrule.compile.target import Target
+from chainrule.compiler.pipeline import optimised
+from chainrule.compiler.runner import NativeRunner, Role
+from chainrule.compiler.target import Target
 from chainrule.ops.record import REGISTRY, Op
 from chainrule.program import Builder, Program, interpret, verify
 from chainrule.types import FLOAT, FROM_NUMPY

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.three_way.helpers import compiled, three_ways
 
-from chainrule.compile.pipeline import optimised
+from chainrule.compiler.pipeline import optimised
 from chainrule.ops import arithmetic, extreme, movement, reduce, select, trigonometric, view
 from chainrule.ops.activation import relu, softplus
 from chainrule.ops.exponential import exp, sigmoid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.compile import cache
+from chainrule.compiler import cache
 
 
 def show(clear: bool = False) -> int:

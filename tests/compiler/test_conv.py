@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.compile.guarded import guarded
-from tests.compile.kernels import ELEMENTS, TARGETS, native
+from tests.compiler.guarded import guarded
+from tests.compiler.kernels import ELEMENTS, TARGETS, native
 
-from chainrule.compile import conv as code
-from chainrule.compile import engine, target
-from chainrule.compile.builder import BITS, Function, Module, Value, number
-from chainrule.compile.conv import Geometry, PlaneTile
-from chainrule.compile.conv_fold import added_lanes
-from chainrule.compile.conv_plan import by_rows, in_order, tiling
-from chainrule.compile.target import Target
-from chainrule.compile.tiles import Tile, added, multiplied, value
+from chainrule.compiler import conv as code
+from chainrule.compiler import engine, target
+from chainrule.compiler.builder import BITS, Function, Module, Value, number
+from chainrule.compiler.conv import Geometry, PlaneTile
+from chainrule.compiler.conv_fold import added_lanes
+from chainrule.compiler.conv_plan import by_rows, in_order, tiling
+from chainrule.compiler.target import Target
+from chainrule.compiler.tiles import Tile, added, multiplied, value
 from chainrule.ops import conv as records
 from chainrule.ops.windows import pad_spatial, windows
 

@@ -16,9 +16,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.autograd.tape import clock
-from chainrule.compile import abi, engine, entry, entry_native
-from chainrule.compile.builder import Module, Value, i64, number
-from chainrule.compile.entry import (
+from chainrule.compiler import abi, engine, entry, entry_native
+from chainrule.compiler.builder import Module, Value, i64, number
+from chainrule.compiler.entry import (
     ABSENT,
     Captured,
     EntryPlan,
@@ -30,7 +30,7 @@ from chainrule.compile.entry import (
     TensorArgument,
     make_entry,
 )
-from chainrule.compile.target import NAMES, host, named
+from chainrule.compiler.target import NAMES, host, named
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 BOTH = [pytest.param(True, id="native"), pytest.param(False, id="python")]
@@ -854,7 +854,7 @@ CHILD = """
 import os, sys, threading, time
 sys.path.insert(0, {folder!r})
 import test_entry as t
-from chainrule.compile import engine
+from chainrule.compiler import engine
 module = t.Module(t.host())
 t.write_step(module, "step"); t.write_wait(module, "wait")
 library = engine.load(str(module), ("step", "wait"))

@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.compile import train as module
+from chainrule.compiler import train as module
 from chainrule.utils.data import DataLoader, Subset, TensorDataset
 
 

@@ -8,12 +8,12 @@ import sys
 
 import numpy as np
 import pytest
-from tests.compile.guarded import guarded
+from tests.compiler.guarded import guarded
 
 TOUCH = """
 import ctypes, sys
 import numpy as np
-from tests.compile.guarded import guarded
+from tests.compiler.guarded import guarded
 a = guarded(np.arange(7, dtype=np.uint8), {side!r})
 place = ctypes.c_char.from_address(a.ctypes.data + {offset})
 {action}

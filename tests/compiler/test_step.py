@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.compile.step import Compiled
+from chainrule.compiler.step import Compiled
 from chainrule.program import TraceError
 
 F = nn.functional

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compile.decomposed import cast, check, is_array, left_over, same_numbers
+from tests.compiler.decomposed import cast, check, is_array, left_over, same_numbers
 from tests.registry.helpers import RECORDS, results, samples, tensors_of, with_tensors
 
-from chainrule.compile.decompose import decompose, is_core
-from chainrule.compile.decompose.registry import RULES
+from chainrule.compiler.decompose import decompose, is_core
+from chainrule.compiler.decompose.registry import RULES
 from chainrule.ops.record import REGISTRY
 from chainrule.program import Builder, interpret, verify
 from chainrule.program.text import program_text

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compile.guarded_steps import by_kernels, program_by_kernels
+from tests.compiler.guarded_steps import by_kernels, program_by_kernels
 from tests.three_way.helpers import of_record, samples
 
 import chainrule as cr
-from chainrule.compile import engine, target
-from chainrule.compile.assemble import assemble
-from chainrule.compile.pipeline import optimised
+from chainrule.compiler import engine, target
+from chainrule.compiler.assemble import assemble
+from chainrule.compiler.pipeline import optimised
 from chainrule.ops import recurrent, recurrent_pull
 from chainrule.program import Builder
 from chainrule.types import float32

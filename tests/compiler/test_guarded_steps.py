@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compile.guarded import guarded
+from tests.compiler.guarded import guarded
 from tests.three_way.helpers import compiled
 
-from chainrule.compile.assemble import FIRST
+from chainrule.compiler.assemble import FIRST
 from chainrule.ops.product import matmul
 from chainrule.program import Builder
 from chainrule.types import float32

@@ -7,10 +7,10 @@ import itertools
 import ml_dtypes
 import numpy as np
 import pytest
-from tests.compile.decomposed import check, left_over, program_of, same_numbers
+from tests.compiler.decomposed import check, left_over, program_of, same_numbers
 
-from chainrule.compile.decompose import decompose
-from chainrule.compile.decompose.registry import RULES
+from chainrule.compiler.decompose import decompose
+from chainrule.compiler.decompose.registry import RULES
 from chainrule.ops import classes, loss, nn, norm, product, reduce, resample, scatter
 from chainrule.ops.record import REGISTRY
 from chainrule.program import Builder, interpret, verify

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.compile import cache, engine
-from chainrule.compile.builder import Module, i64
-from chainrule.compile.cache import cached_object, clear, contents, folder, key_of
-from chainrule.compile.target import host, named
+from chainrule.compiler import cache, engine
+from chainrule.compiler.builder import Module, i64
+from chainrule.compiler.cache import cached_object, clear, contents, folder, key_of
+from chainrule.compiler.target import host, named
 
 posix = pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and modes are POSIX")
 
@@ -312,9 +312,9 @@ def test_clear(place, compiled):
 
 FILL = """
 import sys
-from chainrule.compile import cache
-from chainrule.compile.builder import Module, i64
-from chainrule.compile.target import host
+from chainrule.compiler import cache
+from chainrule.compiler.builder import Module, i64
+from chainrule.compiler.target import host
 for round in range(3):
     for value in range(12):
         module = Module(host())

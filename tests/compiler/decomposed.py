@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 from tests.registry.helpers import results, tensors_of, with_tensors
 
-from chainrule.compile.decompose import decompose, is_core
+from chainrule.compiler.decompose import decompose, is_core
 from chainrule.program import Builder, interpret, verify
 from chainrule.types import dtype_of
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.compile.kernels import compiled, padded, specials
+from tests.compiler.kernels import compiled, padded, specials
 from tests.registry.helpers import RECORDS, ranges
 
-from chainrule.compile import engine, target
-from chainrule.compile.builder import Module, vector
-from chainrule.compile.expression import LoweringError, Operand, parse
-from chainrule.compile.lanes import ARGUMENTS
-from chainrule.compile.scalar import REGISTER, convert, emit, expression, supported
+from chainrule.compiler import engine, target
+from chainrule.compiler.builder import Module, vector
+from chainrule.compiler.expression import LoweringError, Operand, parse
+from chainrule.compiler.lanes import ARGUMENTS
+from chainrule.compiler.scalar import REGISTER, convert, emit, expression, supported
 from chainrule.ops.record import REGISTRY, Op
 from chainrule.types import (
     DType,

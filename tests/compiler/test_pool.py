@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.compile.guarded import guarded
-from tests.compile.kernels import ELEMENTS, TARGETS, native
+from tests.compiler.guarded import guarded
+from tests.compiler.kernels import ELEMENTS, TARGETS, native
 
-from chainrule.compile import engine, target
-from chainrule.compile.builder import BITS, Function, Module, Value
-from chainrule.compile.conv_sum import PlaneTile, store_tile
-from chainrule.compile.pool import Windows, max_pool, max_pool_bytes
-from chainrule.compile.pool_gradient import max_pool_input
-from chainrule.compile.pool_taps import resample, resample_bytes, runs
-from chainrule.compile.target import Target
+from chainrule.compiler import engine, target
+from chainrule.compiler.builder import BITS, Function, Module, Value
+from chainrule.compiler.conv_sum import PlaneTile, store_tile
+from chainrule.compiler.pool import Windows, max_pool, max_pool_bytes
+from chainrule.compiler.pool_gradient import max_pool_input
+from chainrule.compiler.pool_taps import resample, resample_bytes, runs
+from chainrule.compiler.target import Target
 from chainrule.ops import pool as records
 from chainrule.ops import resample as tables
 

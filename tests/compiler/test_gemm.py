@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.compile.guarded import guarded
-from tests.compile.kernels import ELEMENTS, TARGETS, native
+from tests.compiler.guarded import guarded
+from tests.compiler.kernels import ELEMENTS, TARGETS, native
 
-from chainrule.compile import engine, target
-from chainrule.compile.builder import Function, Module, Value, lanes, number
-from chainrule.compile.gemm import Epilogue, Matrix, Tile, batched, gemm, scratch_bytes, store
-from chainrule.compile.gemm_plan import Plan, planned, room
-from chainrule.compile.target import Target
-from chainrule.compile.tiles import column_panels, row_blocks
+from chainrule.compiler import engine, target
+from chainrule.compiler.builder import Function, Module, Value, lanes, number
+from chainrule.compiler.gemm import Epilogue, Matrix, Tile, batched, gemm, scratch_bytes, store
+from chainrule.compiler.gemm_plan import Plan, planned, room
+from chainrule.compiler.target import Target
+from chainrule.compiler.tiles import column_panels, row_blocks
 
 LAYOUTS = ["NN", "NT", "TN", "TT"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compile.guarded import guarded
-from tests.compile.guarded_steps import by_kernels
+from tests.compiler.guarded import guarded
+from tests.compiler.guarded_steps import by_kernels
 from tests.three_way.helpers import compiled, of_record, samples
 
-from chainrule.compile import engine, target
-from chainrule.compile.assemble import assemble
-from chainrule.compile.pipeline import optimised
-from chainrule.compile.special.indexing import SPECS
+from chainrule.compiler import engine, target
+from chainrule.compiler.assemble import assemble
+from chainrule.compiler.pipeline import optimised
+from chainrule.compiler.special.indexing import SPECS
 from chainrule.ops import index, scatter
 from chainrule.ops.index import INDEX
 from chainrule.program import interpret, verify

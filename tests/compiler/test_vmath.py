@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.compile.kernels import Kernels, in_memory, padded, specials, write_loop
+from tests.compiler.kernels import Kernels, in_memory, padded, specials, write_loop
 
-from chainrule.compile import engine, target
-from chainrule.compile.builder import Module, Value, vector
-from chainrule.compile.vmath import ARITY, FUNCTIONS
-from chainrule.compile.vmath.power import pow as power
+from chainrule.compiler import engine, target
+from chainrule.compiler.builder import Module, Value, vector
+from chainrule.compiler.vmath import ARITY, FUNCTIONS
+from chainrule.compiler.vmath.power import pow as power
 
 WIDTHS = (1, 4, 8, 16)
 HERE = ["host", "x86-64"] if platform.machine() == "x86_64" else ["host"]

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.compile import engine, rendezvous, threads
-from chainrule.compile.builder import Module, i64
-from chainrule.compile.entry import EntryPlan, make_entry
-from chainrule.compile.target import NAMES, host, named
-from chainrule.compile.threads import HEADER, Pool, barrier, share
+from chainrule.compiler import engine, rendezvous, threads
+from chainrule.compiler.builder import Module, i64
+from chainrule.compiler.entry import EntryPlan, make_entry
+from chainrule.compiler.target import NAMES, host, named
+from chainrule.compiler.threads import HEADER, Pool, barrier, share
 
 A, B, COUNT, SIZE = range(HEADER, HEADER + 4)
 several = pytest.mark.skipif(threads.processors() < 2, reason="one processor")
@@ -306,7 +306,7 @@ import os, sys, time, signal, threading as py
 sys.path.insert(0, {folder!r})
 import numpy as np
 import test_threads as t
-from chainrule.compile import engine, threads
+from chainrule.compiler import engine, threads
 module = t.Module(t.host())
 for name, write in t.WRITERS.items(): write(module, name)
 code = engine.load(str(module), tuple(t.WRITERS))
@@ -343,7 +343,7 @@ def test_a_child_process_starts_its_own_worker():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_an_entry_point_starts_the_workers_of_a_child():
     done = script(
-        "from chainrule.compile.entry import EntryPlan, make_entry\n"
+        "from chainrule.compiler.entry import EntryPlan, make_entry\n"
         "table[t.A] = 0\n"
         "call = make_entry(EntryPlan(table, code.address('who'), print, print, threads=2), native=True)\n"
         "call(); print(table[t.A])\n"

@@ -14,10 +14,10 @@ import pytest
 import chainrule as cr
 from chainrule.autograd.native import native
 from chainrule.autograd.tape import clock
-from chainrule.compile import engine, target
-from chainrule.compile.eager import install, kernels, record
-from chainrule.compile.eager.native import Native
-from chainrule.compile.eager.places import places
+from chainrule.compiler import engine, target
+from chainrule.compiler.eager import install, kernels, record
+from chainrule.compiler.eager.native import Native
+from chainrule.compiler.eager.places import places
 from chainrule.ops import arithmetic
 from chainrule.types import float32, float64
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compile.guarded import guarded
+from tests.compiler.guarded import guarded
 from tests.three_way.helpers import of_record
 
 import chainrule as cr
-from chainrule.compile import engine, target
-from chainrule.compile.assemble import assemble
-from chainrule.compile.pipeline import optimised
-from chainrule.compile.runner import NativeRunner, Role
+from chainrule.compiler import engine, target
+from chainrule.compiler.assemble import assemble
+from chainrule.compiler.pipeline import optimised
+from chainrule.compiler.runner import NativeRunner, Role
 from chainrule.ops import conv, pool, resample
 from chainrule.ops.activation import relu
 from chainrule.ops.movement import permute, reshape, to

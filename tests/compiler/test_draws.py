@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compile.guarded import guarded
+from tests.compiler.guarded import guarded
 from tests.three_way.helpers import compiled
 
-from chainrule.compile import engine, target
-from chainrule.compile.assemble import assemble
-from chainrule.compile.pipeline import optimised
+from chainrule.compiler import engine, target
+from chainrule.compiler.assemble import assemble
+from chainrule.compiler.pipeline import optimised
 from chainrule.ops import random
 from chainrule.program import Builder, verify
 from chainrule.random import Generator

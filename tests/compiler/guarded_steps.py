@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tests.compile.guarded import guarded
+from tests.compiler.guarded import guarded
 from tests.three_way.helpers import compiled, of_record
 
-from chainrule.compile.assemble import FIRST
-from chainrule.compile.pipeline import optimised
-from chainrule.compile.runner import NativeRunner
+from chainrule.compiler.assemble import FIRST
+from chainrule.compiler.pipeline import optimised
+from chainrule.compiler.runner import NativeRunner
 from chainrule.program import Program, interpret, verify
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.compile import engine, target
-from chainrule.compile.builder import Function, Module, Value, lanes, like, vector
-from chainrule.compile.target import Target
+from chainrule.compiler import engine, target
+from chainrule.compiler.builder import Function, Module, Value, lanes, like, vector
+from chainrule.compiler.target import Target
 
 ELEMENTS = {"float": np.float32, "double": np.float64}
 TARGETS = [target.host()]  # and the lesser ones of its family, which it runs too
