@@ -95,7 +95,7 @@ def _chainrule(workload: Workload, peer: str, threads: int) -> Program:
         way, note = "step", "Python loop: cr.train does not exist"
     if way == "eager":
         return _python_loop(step, batches, passes, note)
-    compiled: Any = cr.compile(step, threads=threads)
+    compiled: Any = cr.compile(step)
     if way == "step":
         return _python_loop(compiled, batches, passes, note)
     data = tuple(t[: count * workload.batch] for t in tensors)

@@ -1,4 +1,4 @@
-"""How many threads NumPy's matrix products use."""
+"""How many threads may work for one call: NumPy's matrix products and compiled steps."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class _Asked:
 
 
 def set_num_threads(threads: int) -> None:
-    """Let matrix products use that many threads; everything else runs on one.
+    """Let NumPy's matrix products and compiled steps use up to that many threads.
+
+    A step compiled before runs on no more than these from now on.
 
     >>> set_num_threads(1)
     >>> get_num_threads()
@@ -58,7 +60,7 @@ def set_num_threads(threads: int) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads matrix products may use."""
+    """How many threads matrix products and compiled steps may use."""
     blas = _openblas()
     if blas is not None:
         return int(blas[1]())

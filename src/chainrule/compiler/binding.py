@@ -67,7 +67,7 @@ def _plan(
         epoch=(_structure.count.buffer_info()[0], trace.guards.count),
         result=_template(known, code, trace.result, results, args),
         threads=code.threads,
-        release=known.work > _LONG,
+        release=known.cost.flops > _LONG,
         name=known.name,
         keep=known,
     )

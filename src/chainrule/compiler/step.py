@@ -4,7 +4,6 @@ on.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property, update_wrapper
 from time import perf_counter
@@ -16,7 +15,7 @@ import numpy as np
 from .._structure import changed
 from ..autograd.tape import clock, mode
 from ..inplace import touch
-from ..program.ir import Equation, Program
+from ..program.ir import Program
 from ..program.numbers import numbers_in
 from ..program.passes.state import draws
 from ..program.results import Passed, Result, rebuilt, tensors_in
@@ -24,8 +23,10 @@ from ..program.trace import Backward, Trace, TraceError, contents, trace
 from ..tensor import Tensor
 from ..types import default
 from .binding import entry_of
+from .cost import cost
 from .differentiable import Bridge, halves
 from .layout import contiguous_strides
+from .options import Options
 from .pipeline import optimised
 from .report import report
 from .runner import NativeRunner, NumPyRunner, Role
@@ -56,7 +57,7 @@ class Specialisation:
         self.bridge: Bridge | None = None
         self.pace = 1  # steps that train() makes between two looks at the keyboard
         self.name = name
-        self.work = sum(_operations(e) for e in self.optimised.equations)
+        self.cost = cost(self.optimised)
         if traced.backward is None:
             self.runner = self._runner(self.optimised, self.strides, self.roles)
         else:
@@ -64,8 +65,14 @@ class Specialisation:
 
     def _runner(self, program: Program, strides: list[Any], roles: list[Role]) -> Any:
         if self.options.native:
-            return NativeRunner(program, strides, roles, threads=self.options.threads)
+            return NativeRunner(program, strides, roles, threads=self._threads())
         return NumPyRunner(program, roles)
+
+    def _threads(self) -> int:
+        """As many as were asked for; else as many as pay and set_num_threads allows."""
+        from .threads import threads_for
+
+        return self.options.threads or threads_for(*self.cost)
 
     def _in_halves(self, backward: Backward) -> None:
         """Forward and backward as two programs, for use on the tape."""
@@ -143,14 +150,6 @@ def _watch(t: Tensor) -> None:
         node.post_hooks = {**(node.post_hooks or {}), _GRADIENT: lambda _: changed()}
 
 
-def _operations(equation: Equation) -> float:
-    """Floating-point operations, about: what a thread of Python's may wait for."""
-    inner = equation.inputs[0].shape[-1] if equation.inputs and equation.inputs[0].ndim > 1 else 1
-    return float(equation.output.size) * (
-        2 * inner if equation.op.nargs == 2 and not equation.op.promote else 1
-    )
-
-
 def _own_outputs(traced: Trace) -> tuple[Program, list[Role]]:
     """The program with the outputs that a call has use for, and what becomes of each.
 
@@ -192,13 +191,6 @@ def _filled(template: Any, results: list[Tensor], tensors: list[Tensor]) -> Any:
     if type(template) is dict:
         return {k: _filled(t, results, tensors) for k, t in template.items()}
     return template
-
-
-class Options:
-    """How a function is compiled."""
-
-    def __init__(self, fast: bool, threads: int, native: bool) -> None:
-        self.fast, self.threads, self.native = fast, threads, native
 
 
 class Compiled:
@@ -335,8 +327,13 @@ def compile(
     function: Callable[..., Any] | None = None,
     *,
     fast: bool = False,
-    threads: int = 1,
+    threads: int | None = None,
     backend: str = "native",
+    mode: str | None = None,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
 ) -> Any:
     """Compile a step: forward, backward and optimizer update become one piece of machine code.
 
@@ -344,8 +341,17 @@ def compile(
     with other shapes are traced anew. Parameters, buffers and optimizer state that the function reaches are
     read and written in place; a learning rate that a scheduler changes is read at each call.
 
+    fast     allow identities that change NaN and infinity, such as x * 0 = 0
+    threads  that share a step; by default as many as set_num_threads allows at the first call, or one where
+             the step is too short for more
+    backend  "native" or PyTorch's "inductor", the same; "numpy" or "eager" for the records' own forwards
+    disable  return the function as it is
+
+    `mode`, `fullgraph`, `dynamic` and `options` are taken as torch.compile takes them, and change nothing:
+    a step is one whole graph for given shapes.
+
     Raises TraceError at the first call, with the line, for what cannot be compiled: a decision by a
-    tensor's value, or a Python number made from one.
+    tensor's value, or a Python number made from one; ValueError for an unknown backend or mode.
 
     >>> import chainrule as cr
     >>> w = cr.tensor([1.0, 2.0], requires_grad=True)
@@ -362,18 +368,12 @@ def compile(
     [5.0, 3.2, 2.048]
     """
     if function is None:
-        return lambda f: compile(f, fast=fast, threads=threads, backend=backend)
-    native = backend == "native"
-    if native:
-        try:
-            import llvmlite.binding  # noqa: F401
-        except ImportError:
-            warnings.warn(
-                "llvmlite is not installed: compiled steps run on NumPy, with the same results", stacklevel=2
-            )
-            native = False
+        return lambda f: compile(f, fast=fast, threads=threads, backend=backend, mode=mode, disable=disable)
+    chosen = Options(fast, threads, backend, mode)
+    if disable:
+        return function
     kind = type("Compiled", (Compiled,), {})  # its own type: calls go to the code through the type's __call__
-    made: Compiled = kind(function, Options(fast, threads, native))
+    made: Compiled = kind(function, chosen)
     return made
 
 
