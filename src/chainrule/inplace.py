@@ -81,7 +81,7 @@ def _leaf(what: str, x: Tensor) -> str:
 def assign(x: Tensor, r: Tensor, spot: Any) -> Tensor:
     """Write the recorded result `r` into x's memory and give x its place on the tape: NOTE [In place]."""
     a = x._array()
-    out = r._array() if mode.tracing else r._a
+    out = r._a if clock.tracer is None else r._array()
     kind = FROM_NUMPY[out.dtype].category
     if kind > FROM_NUMPY[a.dtype].category:
         raise RuntimeError(f"result type {_kind(out)} can't be cast to the desired output type {_kind(a)}")
@@ -172,7 +172,7 @@ def _rederive(view: Tensor, root: Tensor) -> None:
 def old_value(x: Tensor, copy: bool) -> Tensor:
     """x as it is before the change, for the record: with its own memory if the rule will read the values."""
     t: Tensor = new_tensor(Tensor)
-    t._a, t._node = x._array() if mode.tracing else x._a, None
+    t._a, t._node = x._a if clock.tracer is None else x._array(), None
     if copy:
         t._a = t._a.copy() if plain(t._a) else bind(clone, (t,))._a
     t._node = x._node
@@ -181,7 +181,8 @@ def old_value(x: Tensor, copy: bool) -> Tensor:
 
 def plain(a: Any) -> bool:
     """Whether a short cut may compute on `a` itself: it is NumPy's own, and no tracer has to see it."""
-    return (type(a) is ndarray or isinstance(a, np.generic)) and not mode.tracing
+    tracer = clock.tracer
+    return (type(a) is ndarray or isinstance(a, np.generic)) and (tracer is None or not tracer.here())
 
 
 def inplace(op: Op, function: Callable[..., Tensor] | None = None) -> Callable[..., Tensor]:
@@ -205,7 +206,7 @@ def _quick(
 
     def method(x: Tensor, y: Any) -> Tensor:
         a = x._a
-        if type(a) is ndarray and (x._node is None or not mode.grad) and not mode.tracing:
+        if type(a) is ndarray and (x._node is None or not mode.grad) and clock.tracer is None:
             kind = a.dtype
             if isinstance(y, Tensor):
                 b = y._a

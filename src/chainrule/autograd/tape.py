@@ -22,7 +22,11 @@ Where = tuple[CodeType, int]
 
 
 class _Clock:
-    """When any tensor was last changed in place: a walk over nodes older than that need not look closer."""
+    """When any tensor was last changed in place: a walk over nodes older than that need not look closer.
+
+    While there is a `tracer`, short cuts that compute outside `dispatch.bind` stand aside, in all threads:
+    `bind` asks the tracer whether the code is its own.
+    """
 
     __slots__ = ("complex", "touched", "tracer")
 
@@ -30,6 +34,11 @@ class _Clock:
         self.touched = 0
         self.complex = False  # whether complex numbers were ever recorded: their rules conjugate
         self.tracer: Any = None  # what writes the running function down as a program, while one is traced
+
+    def tracing(self) -> bool:
+        """Whether the running code is being traced: it has the tracer's thread."""
+        tracer = self.tracer
+        return tracer is not None and tracer.here()
 
 
 clock = _Clock()
@@ -45,14 +54,10 @@ def last_change(root: Any) -> tuple[int, Any]:
 
 
 class _Mode(_local):
-    """Per thread: whether operations are recorded, inference mode is on, anomalies are looked for.
-
-    While `tracing`, the short cuts that compute outside `dispatch.bind` stand aside.
-    """
+    """Per thread: whether operations are recorded, inference mode is on, anomalies are looked for."""
 
     grad = True
     inference = False
-    tracing = False
     anomaly = False
     check_nan = True
 

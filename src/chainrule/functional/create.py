@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.mode import set_grad
-from ..autograd.tape import clock, mode
+from ..autograd.tape import clock
 from ..device import require_cpu
 from ..dispatch import bind, cast
 from ..dispatch import where as spot
@@ -38,7 +38,7 @@ def tensor(
     """
     if device is not None:
         require_cpu(device)
-    if isinstance(data, Tensor) and mode.tracing:
+    if isinstance(data, Tensor) and clock.tracing():
         with set_grad(False):
             kind = dtype_of(data._a) if dtype is None else as_dtype(dtype)
             t = bind(clone, (data,)) if data._a.dtype == kind.np else cast(data, kind)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.tape import Node, mode
+from ..autograd.tape import Node, clock, mode
 from ..dispatch import bind, cast, worded
 from ..dispatch import where as spot
 from ..ops import product as ops
@@ -51,7 +51,7 @@ def same_matrix_dtype(x: Tensor, y: Tensor) -> None:
 def _product(op: Op, x: Tensor, y: Tensor) -> Tensor:
     """x @ y for tensors of one dtype; the everyday float case without the general path."""
     a, b = x._a, y._a
-    if a.dtype is not b.dtype or a.dtype not in _DIRECT or mode.tracing:
+    if a.dtype is not b.dtype or a.dtype not in _DIRECT or clock.tracer is not None:
         same_matrix_dtype(x, y)
         return bind(op, (x, y))
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.tape import Node, mode
+from ..autograd.tape import Node, clock, mode
 from ..dispatch import bind, join_views, where, worded
 from ..ops import movement
 from ..ops.record import Op, Spec
@@ -19,7 +19,7 @@ ndarray = np.ndarray
 def view_of(op: Op, x: Tensor, *attrs: Any) -> Tensor:
     """op(x, *attrs) for a record with `view`, recorded and linked to the tensor that owns the memory."""
     a = x._a
-    if type(a) is not ndarray or a.dtype.kind == "c" or mode.tracing:
+    if type(a) is not ndarray or a.dtype.kind == "c" or clock.tracer is not None:
         return bind(op, (x, *attrs))
     try:
         out = op.forward(a, *attrs)

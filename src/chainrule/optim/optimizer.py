@@ -217,7 +217,7 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 grad = p._grad
-                if clock.tracer is not None:
+                if clock.tracer is not None and clock.tracer.here():
                     clock.tracer.leaf(p, grad)
                 if grad is None:
                     continue

@@ -29,7 +29,7 @@ class RuleOptimizer(Optimizer):
         if closure is not None:
             with set_grad(True):
                 loss = closure()
-        traced = clock.tracer is not None and clock.tracer.here()
+        traced = clock.tracing()
         if traced or self.defaults.get("differentiable"):
             with set_grad(not traced):
                 for group in self.param_groups:

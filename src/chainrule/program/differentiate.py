@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.tape import clock, mode
+from ..autograd.tape import clock
 from ..ops.movement import sum_to
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY
@@ -115,13 +115,13 @@ def from_tape(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> Program:
     from .trace import Tracer
 
     tracer = Tracer([])
-    before = clock.tracer, mode.tracing
+    before = clock.tracer
     cotangents = []
     for t in outputs:
         var = Var(t._a.shape, FROM_NUMPY[t._a.dtype], "g")
         tracer.inputs.append(var)
         cotangents.append(Tensor._wrap(tracer.wrap(np.ones(t._a.shape, t._a.dtype), var)))
-    clock.tracer, mode.tracing = tracer, True
+    clock.tracer = tracer
     try:
         found = grad_of(outputs, cotangents, inputs, True, False)
         tracer.lift(*found)
@@ -129,6 +129,6 @@ def from_tape(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> Program:
             tracer.constant(np.zeros_like(t._a)) if g is None else g._a.read() for g, t in zip(found, inputs)
         ]
     finally:
-        clock.tracer, mode.tracing = before
+        clock.tracer = before
         tracer.close()
     return Program(tuple(tracer.inputs), tracer.constants, tuple(tracer.equations), tuple(gradients))

@@ -346,7 +346,7 @@ def trace(
         raise TraceError("a compiled step cannot be traced inside the trace of another one")
     guards = Guards(function, args)
     tracer = Tracer(list(tensors_in((args, kwargs or {}))))
-    clock.tracer, mode.tracing = tracer, True
+    clock.tracer = tracer
     value = None
     try:
         given = dict(numbers_in((args, kwargs or {})))
@@ -359,7 +359,7 @@ def trace(
         found.guards = guards
         return found
     finally:
-        clock.tracer, mode.tracing = None, False
+        clock.tracer = None
         tracer.close(value)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...autograd.mode import set_grad
-from ...autograd.tape import mode
+from ...autograd.tape import clock
 from ...dispatch import bind
 from ...functional.norms import vector_norm
 from ...inplace import touch
@@ -40,7 +40,7 @@ def get_total_norm(
     if not given:
         return Tensor._wrap(np.array(0.0, np.float32))
     p = float(norm_type)
-    if not mode.tracing:
+    if not clock.tracing():
         kind = np.result_type(*[t._a.dtype for t in given])
         norms = np.array([np.linalg.norm(t._a.ravel(), p) for t in given], kind)
         total = Tensor._wrap(np.asarray(np.linalg.norm(norms, p), kind))
@@ -60,7 +60,7 @@ def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Scale all gradients by min(1, max_norm/(total_norm + 1e-6)), in place."""
-    if not mode.tracing:
+    if not clock.tracing():
         factor = min(float(max_norm) / (float(total_norm) + 1e-6), 1.0)
         for grad in _grads(parameters):
             a = grad._array()
