@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .assemble import Assembled
+from .assemble import FIRST, Assembled
 from .product import ProductKernel
 
 
@@ -19,15 +19,26 @@ def report(name: str, assembled: Assembled, threads: int, seconds: dict[str, flo
         f"  memory   {_bytes(assembled.arena_bytes)} between kernels, {_bytes(constants)} of constants, "
         f"{_bytes(sum(v.nbytes for v in assembled.results))} of results for each call"
     )
-    for i, (group, kernel) in enumerate(zip(assembled.schedule.groups, assembled.kernels)):
-        lines.append(f"  {i:3}  {_title(group, kernel)}")
-        lines.append(f"       {' · '.join(_counted(e.op.name for e in group.equations()))}")
-        stored = list(kernel.stores if kernel is not None else group.place)
-        lines.append(f"       writes {', '.join(v.type for v in stored) or 'nothing'}")
+    for i, (title, operations, written) in enumerate(kernels(assembled)):
+        lines += [f"  {i:3}  {title}", f"       {operations}", f"       writes {written}"]
     if assembled.calls:
         names = sorted({call[0].op.name for call in assembled.calls})
         lines.append(f"  by their NumPy forward, called from the step: {', '.join(names)}")
     return "\n".join(lines)
+
+
+def kernels(assembled: Assembled) -> Iterator[tuple[str, str, str]]:
+    """Of each kernel what it is, its operations, and what it writes; the same on every machine."""
+    schedule = assembled.schedule
+    inputs = range(FIRST, FIRST + assembled.inputs)
+    for group, kernel in zip(schedule.groups, assembled.kernels):
+        operations = " · ".join(_counted(e.op.name for e in group.equations()))
+        written = []
+        for v in kernel.stores if kernel is not None else group.place:
+            slot = schedule.layouts.of[v].buffer.slot
+            place = "" if slot is None else " in place" if slot in inputs else " as a result"
+            written.append(v.type + place)
+        yield _title(group, kernel), operations, ", ".join(_counted(written)) or "nothing"
 
 
 def _title(group: Any, kernel: Any) -> str:
@@ -44,7 +55,7 @@ def _title(group: Any, kernel: Any) -> str:
 
 
 def _counted(names: Iterable[str]) -> list[str]:
-    """Names in order, repeated neighbours counted."""
+    """In order, repeated neighbours counted."""
     out: list[list[Any]] = []
     for name in names:
         if out and out[-1][0] == name:
