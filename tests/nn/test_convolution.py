@@ -12,7 +12,9 @@ from chainrule.ops.conv import conv, conv_input, conv_weight
 
 # (in, out) channels: gradients are gathered from few outputs and spread from many
 CHANNELS = [(2, 4), (4, 2), (6, 2), (2, 8)]
-GEOMETRY = list(product((1, 2, 3), (1, 2), (1, 2), (((0, 0), (0, 0)), ((1, 1), (2, 0)), ((0, -1), (1, 1)))))
+PADS = [((0, 0), (0, 0)), ((1, 1), (2, 0)), ((0, -1), (1, 1))]
+CUTS = [((-2, 0), (-1, 1)), ((-1, -1), (3, -2)), ((-8, 6), (1, 1))]  # the last keeps nothing of the input
+GEOMETRY = list(product((1, 2, 3), (1, 2), (1, 2), PADS + CUTS))
 
 
 @pytest.mark.parametrize(("channels", "groups"), [*product(CHANNELS, (1, 2))])

@@ -19,19 +19,35 @@ def output_size(n: int, kernel: int, stride: int, pad: int, dilation: int, ceil_
     return (-(-span // stride) if ceil_mode else span // stride) + 1
 
 
+def _kept(n: int, lo: int, hi: int) -> tuple[slice, slice]:
+    """Which of `n` values padding keeps, and where they come to lie; negative pads cut, maybe all of them."""
+    first, last = max(-lo, 0), n + min(hi, 0)
+    return (slice(first, last), slice(first + lo, last + lo)) if first < last else (slice(0), slice(0))
+
+
+def _places(size: Sequence[int], pads: Pads) -> tuple[Any, Any]:
+    """The index of what padding keeps, and that of where it comes to lie."""
+    kept = [_kept(n, lo, hi) for n, (lo, hi) in zip(size, pads)]
+    return (..., *(old for old, _ in kept)), (..., *(new for _, new in kept))
+
+
 def pad_spatial(x: Any, pads: Pads, value: Any = 0) -> Any:
     """`x` with its last len(pads) dimensions padded (or, for negative pads, cut)."""
     if not any(lo or hi for lo, hi in pads):
         return x
     lead = x.shape[: x.ndim - len(pads)]
     spatial = x.shape[len(lead) :]
+    old, new = _places(spatial, pads)
+    if all(lo <= 0 and hi <= 0 for lo, hi in pads):
+        return np.ascontiguousarray(x[old])
     out: Any = np.full((*lead, *(n + lo + hi for n, (lo, hi) in zip(spatial, pads))), value, x.dtype)
-    inner = tuple(
-        slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(spatial, pads)
-    )
-    outer = tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(spatial, pads))
-    out[(..., *inner)] = x[(..., *outer)]
+    out[new] = x[old]
     return out
+
+
+def _unpadded(whole: Any, pads: Pads) -> Any:
+    """The adjoint of `pad_spatial`: what was padded is cut, what was cut is zero."""
+    return pad_spatial(whole, tuple((-lo, -hi) for lo, hi in pads))
 
 
 def windows(x: Any, kernel: Ints, out: Ints, stride: Ints, dilation: Ints) -> Any:
@@ -67,12 +83,10 @@ def scatter_windows(
     """The adjoint of `windows`: cols (…, *kernel, *out) added up into unpadded spatial sizes `shape`."""
     d = len(out)
     lead, kernel = cols.shape[: cols.ndim - 2 * d], cols.shape[cols.ndim - 2 * d : cols.ndim - d]
-    whole: Any = np.zeros((*lead, *(n + lo + max(hi, 0) for n, (lo, hi) in zip(shape, pads))), cols.dtype)
+    whole: Any = np.zeros((*lead, *(n + lo + hi for n, (lo, hi) in zip(shape, pads))), cols.dtype)
     for at, place in offsets(kernel, out, stride, dilation):
         whole[place] += cols[(slice(None),) * len(lead) + at]
-    if not any(lo or hi for lo, hi in pads):
-        return whole
-    return np.ascontiguousarray(whole[(..., *(slice(lo, lo + n) for n, (lo, _) in zip(shape, pads)))])
+    return _unpadded(whole, pads)
 
 
 def steps_of(sizes: Sequence[int]) -> list[int]:
@@ -110,11 +124,8 @@ def flat_windows(x: Any, kernel: Ints, length: int, pads: Pads, dilation: Ints) 
     padded, block, spread, over = _flat_layout(size, pads, kernel, dilation, length)
     total = lead[0] * lead[1] * block
     buffer: Any = np.zeros(total + over, x.dtype)
-    inner = tuple(
-        slice(max(lo, 0), max(lo, 0) + n + min(lo, 0) + min(hi, 0)) for n, (lo, hi) in zip(size, pads)
-    )
-    outer = tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(size, pads))
-    buffer[:total].reshape(*lead, *padded)[(..., *inner)] = x[(..., *outer)]
+    old, new = _places(size, pads)
+    buffer[:total].reshape(*lead, *padded)[new] = x[old]
     return _flat_view(buffer, lead, block, kernel, spread, length)
 
 
@@ -127,10 +138,4 @@ def scatter_flat(cols: Any, size: Ints, pads: Pads, dilation: Ints) -> Any:
     view = _flat_view(buffer, lead, block, kernel, spread, length)
     for at in product(*map(range, kernel)):
         view[(slice(None), slice(None), *at)] += cols[(slice(None), slice(None), *at)]
-    whole = buffer[:total].reshape(*lead, *padded)
-    missing = [max(-hi, 0) for _, hi in pads]
-    if any(missing):
-        whole = pad_spatial(whole, tuple((0, m) for m in missing))
-    if not any(lo or hi for lo, hi in pads):
-        return whole
-    return np.ascontiguousarray(whole[(..., *(slice(lo, lo + n) for n, (lo, _) in zip(size, pads)))])
+    return _unpadded(buffer[:total].reshape(*lead, *padded), pads)
