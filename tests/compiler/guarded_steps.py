@@ -24,7 +24,7 @@ def run_guarded(runner: NativeRunner, inputs: list[Any], side: Any) -> list[np.n
     for i, a in enumerate(inputs, FIRST):
         runner.table[i] = a.ctypes.data
     outs = [between(np.zeros(v.shape, v.dtype.np), side) for v in runner.results]
-    first = FIRST + runner.assembled.inputs + len(runner.assembled.constants)
+    first = runner.first_result
     for i, a in enumerate(outs, first):
         runner.table[i] = a.ctypes.data
     assert runner._step() == 0

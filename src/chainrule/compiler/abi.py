@@ -12,7 +12,6 @@ import ctypes
 import itertools
 import struct
 import sys
-import sysconfig
 from collections.abc import Callable
 from functools import cache
 from types import CellType
@@ -73,7 +72,7 @@ def layout() -> Layout | None:
         sys.implementation.name == "cpython"
         and struct.calcsize("P") == 8
         and sys.byteorder == "little"
-        and not sysconfig.get_config_var("Py_GIL_DISABLED")
+        and "free-threading" not in sys.version
         and not hasattr(sys, "getobjects")
     )
     try:

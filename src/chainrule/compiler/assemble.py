@@ -27,6 +27,7 @@ from .target import Target
 ARENA, CALLBACK = FAULT + 1, FAULT + 2
 FIRST = FAULT + 3  # the slot of the first input
 UPDATE, RESULT = "update", "result"
+NAME = "step"  # of the function
 
 
 @dataclass
@@ -38,7 +39,6 @@ class Assembled:
     """
 
     text: str
-    name: str
     inputs: int
     constants: list[np.ndarray[Any, Any]]
     results: list[Var]
@@ -189,11 +189,11 @@ class Assembler:
             names.append(self._write(module, i) if kernel is not None else "")
             if len(module.checks) > before:
                 self.noting.add(i)
-        f = module.function("step", ["ptr", "i64"], "i64", internal=False)
+        f = module.function(NAME, ["ptr", "i64"], "i64", internal=False)
         self._step(f, names)
         constants = [np.ascontiguousarray(c) for c in self.program.constants.values()]
         return Assembled(
-            str(module), "step", len(self.program.inputs), constants, self.results, self.outputs, arena,
+            str(module), len(self.program.inputs), constants, self.results, self.outputs, arena,
             self.calls, module.checks, self.schedule, self.kernels,
             [a for _, a in self.layouts.held.values()],
         )  # fmt: skip

@@ -12,7 +12,7 @@ from ..program.numbers import numbers_in
 from ..program.results import Passed, tensors_in
 from ..program.results import Result as Leaf
 from ..tensor import Tensor
-from . import entry
+from . import entry, entry_native, entry_python, threads  # noqa: F401 (all of it before the first call)
 from .assemble import FIRST
 from .runner import NativeRunner
 
@@ -50,7 +50,6 @@ def _plan(
     at = numbers.ctypes.data
     for i in range(len(numbers)):
         code.table[first + len(trace.captured) + i] = at + 8 * i
-    results = first + len(trace.captured) + len(numbers) + len(code.assembled.constants)
     return entry.EntryPlan(
         table=code.table,
         step=code.entry,
@@ -65,7 +64,7 @@ def _plan(
         written=[t for t in known.written if not any(t is a for a in trace.arguments)],
         lists=trace.guards.lists,
         epoch=(_structure.count.buffer_info()[0], trace.guards.count),
-        result=_template(known, code, trace.result, results, args),
+        result=_template(known, code, trace.result, code.first_result, args),
         threads=code.threads,
         release=known.cost.flops > _LONG,
         name=known.name,

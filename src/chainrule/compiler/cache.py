@@ -1,4 +1,5 @@
-"""Object files kept from run to run: found by what went into them, checked before they are used.
+"""Object files, and what is known of their steps, kept from run to run: found by what went into them, checked
+before they are used.
 
 NOTE [Trust] What lies here is machine code. So the folder and the files must belong to this user and be
 writable to nobody else, and each file carries its key and the hash of its contents: whatever does not fit is
@@ -23,6 +24,7 @@ from .target import Target
 
 GENERATOR = 1  # counts up whenever the same text comes to mean other code
 LIMIT = 256 << 20
+_SELDOM = 64  # files written, on average, between two looks at all of them
 _MAGIC = b"chainrul"
 _HEADER = struct.Struct("<8sQ32s32sQ")  # magic, version, key, hash of the contents, their length
 _VERSION = 1
@@ -78,7 +80,8 @@ def _usable(place: Path | None, *, make: bool = False) -> Path | None:
 
 
 @cache
-def _versions() -> str:
+def versions() -> str:
+    """What an object file depends on besides its text and target."""
     import llvmlite
     import llvmlite.binding as llvm
 
@@ -92,7 +95,7 @@ def _versions() -> str:
 
 def key_of(text: str, target: Target) -> bytes:
     """What an object file is found by: the hash of all that decides what is in it."""
-    parts = (_versions(), target.triple, target.cpu, target.features, text)
+    parts = (versions(), target.triple, target.cpu, target.features, text)
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
@@ -103,20 +106,20 @@ def cached_object(text: str, target: Target) -> bytes:
     """
     from .engine import object_code
 
-    place = folder()
-    if place is None:
+    if folder() is None:
         return object_code(text, target)
     key = key_of(text, target)
-    code = _read(place, key)
+    code = read(key)
     if code is None:
         code = object_code(text, target)
-        _write(place, key, code)
+        write(key, code)
     return code
 
 
-def _read(place: Path, key: bytes) -> bytes | None:
+def read(key: bytes) -> bytes | None:
     """The contents kept under a key; None without them. Files that do not fit are removed."""
-    if _usable(place) is None:
+    place = folder()
+    if place is None or _usable(place) is None:
         return None
     path = place / (key.hex() + _SUFFIX)
     try:
@@ -149,8 +152,10 @@ def _contents(data: bytes, key: bytes) -> bytes | None:
     return code if fits and hashlib.sha256(code).digest() == digest else None
 
 
-def _write(place: Path, key: bytes, code: bytes) -> None:
-    if _usable(place, make=True) is None:
+def write(key: bytes, code: bytes) -> None:
+    """Keep contents under a key, if that can be done."""
+    place = folder()
+    if place is None or _usable(place, make=True) is None:
         return
     header = _HEADER.pack(_MAGIC, _VERSION, key, hashlib.sha256(code).digest(), len(code))
     name = ""
@@ -163,7 +168,8 @@ def _write(place: Path, key: bytes, code: bytes) -> None:
     except OSError:  # a full or read-only disk
         _remove(name)
         return
-    _evict(place)
+    if key[0] % _SELDOM == 0:  # looking at thousands of files takes longer than compiling a step
+        _evict(place)
 
 
 def _remove(path: str | Path) -> bool:

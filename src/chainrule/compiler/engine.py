@@ -15,14 +15,23 @@ _number = count(1)
 def _llvm() -> Any:
     import llvmlite.binding as llvm
 
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     return llvm
+
+
+@cache
+def _foreign() -> None:
+    """Make ready for other processors' code, which takes longer."""
+    _llvm().initialize_all_targets()
+    _llvm().initialize_all_asmprinters()
 
 
 @cache
 def _machine(target: Target) -> Any:
     llvm = _llvm()
+    if target.triple != host().triple:
+        _foreign()
     return llvm.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=3, codemodel="jitdefault", reloc="pic"
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -11,12 +13,15 @@ import numpy as np
 
 from ..program.interpret import evaluate, interpret
 from ..program.ir import Program, Var
-from .assemble import ARENA, CALLBACK, FIRST, Assembled, assemble
+from .assemble import ARENA, CALLBACK, FIRST, NAME, Assembled, assemble
 from .builder import Module
+from .cache import cached_object
 from .checks import FAULT
 from .engine import Library, load
+from .image import Identity, Image, identity, keep, kept
 from .layout import Layout
 from .memory import ALIGN
+from .pipeline import Passes
 from .rendezvous import DETAIL, THREADS
 from .target import Target, host
 
@@ -28,6 +33,14 @@ class Role(NamedTuple):
 
     kind: str
     place: int
+
+
+@contextmanager
+def spent(seconds: dict[str, float], what: str) -> Iterator[None]:
+    """Note how long the block took."""
+    began = perf_counter()
+    yield
+    seconds[what] = perf_counter() - began
 
 
 class NumPyRunner:
@@ -53,40 +66,71 @@ class NativeRunner:
 
     def __init__(
         self, program: Program, strides: Sequence[tuple[int, ...]], roles: Sequence[Role],
-        target: Target | None = None, threads: int = 1,
+        target: Target | None = None, threads: int = 1, prepare: Passes | None = None,
     ) -> None:  # fmt: skip
-        self.program, self.roles = program, list(roles)
-        began = perf_counter()
-        self.assembled: Assembled = assemble(program, strides, roles, target or host(), threads)
-        written = perf_counter()
-        self.library: Library = load(self.assembled.text, (self.assembled.name,), target, cache=True)
-        self.seconds = {"writing": written - began, "compiling": perf_counter() - written}
-        self.results: list[Var] = self.assembled.results
-        a = self.assembled
-        self.arena = np.empty(a.arena_bytes + ALIGN, np.uint8)
-        self.table = np.zeros(a.slots, np.int64)
+        """`prepare` are the passes that the program still needs; with them, the step is looked for in the
+        cache by the program as it is.
+        """
+        self.source, self.strides, self.roles = program, strides, list(roles)
+        self.target, self.threads, self.prepare = target or host(), threads, prepare
+        self._spent: dict[str, float] = {}
+        image, code = self._found() if prepare is not None else self._made(None)
+        with spent(self._spent, "loading"):
+            self.library = Library(code, (NAME,))
+        self.seconds = dict(self._spent)
+        self.results: list[Var] = image.results
+        self.first_result = FIRST + len(program.inputs) + len(image.constants)
+        self._constants, self._held = image.constants, image.held
+        self.arena = np.empty(image.arena_bytes + ALIGN, np.uint8)
+        after = self.first_result + len(image.results)
+        self.table = np.zeros(after + len(image.held), np.int64)
         start = self.arena.ctypes.data
         self.table[ARENA] = -(-start // ALIGN) * ALIGN
         self.table[THREADS] = 1
         self.error: BaseException | None = None
         self._callback = _CALLBACK(self._call)
         self.table[CALLBACK] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
-        for i, c in enumerate(a.constants, FIRST + a.inputs):
+        for i, c in enumerate(image.constants, FIRST + len(program.inputs)):
             self.table[i] = c.ctypes.data
-        for i, held in enumerate(a.held, a.slots - len(a.held)):
+        for i, held in enumerate(image.held, after):
             self.table[i] = held.ctypes.data
-        self.entry = self.library.address(a.name)
+        self.entry = self.library.address(NAME)
         self.step: Callable[[int, int], int] = _STEP(self.entry)
         self.address = self.table.ctypes.data
-        self.threads = threads
+
+    # ----- what it is made from: at once without an image in the cache, else when somebody asks
+
+    @cached_property
+    def program(self) -> Program:
+        """The program in terms of what kernels compute."""
+        with spent(self._spent, "passes"):
+            return self.source if self.prepare is None else self.prepare(self.source)
+
+    @cached_property
+    def assembled(self) -> Assembled:
+        """Its kernels."""
+        program = self.program
+        with spent(self._spent, "writing"):
+            return assemble(program, self.strides, self.roles, self.target, self.threads)
+
+    def _found(self) -> tuple[Image, bytes]:
+        """The step from the cache, or made and put there."""
+        known = identity(self.source, self.strides, self.roles, self.target, self.threads, self.prepare)
+        return kept(known) or self._made(known)
+
+    def _made(self, known: Identity | None) -> tuple[Image, bytes]:
+        made = self.assembled
+        with spent(self._spent, "compiling"):
+            code = cached_object(made.text, self.target)
+        keep(known, made, self.target)
+        return Image(made.arena_bytes, made.results, made.constants, made.held), code
 
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:
         table = self.table
         for i, array in enumerate(inputs, FIRST):
             table[i] = array.ctypes.data
         results = [np.empty(v.shape, v.dtype.np) for v in self.results]
-        first = FIRST + self.assembled.inputs + len(self.assembled.constants)
-        for i, array in enumerate(results, first):
+        for i, array in enumerate(results, self.first_result):
             table[i] = array.ctypes.data
         fault = self._step()
         if fault:
@@ -102,11 +146,11 @@ class NativeRunner:
         """The loop of train() for a step of single numbers (see scalar_loop); None for others."""
         from . import scalar_loop
 
-        if self.threads > 1 or not scalar_loop.fits(self.program, self.assembled):
+        if self.threads > 1 or not scalar_loop.fits(self.source, lambda: self.assembled):
             return None
-        module = Module(host())
+        module = Module(self.target)
         name = scalar_loop.write(module, self.program, self.assembled, self.roles, arguments)
-        self.looping = load(str(module), (name,))
+        self.looping = load(str(module), (name,), cache=True)
         found: Any = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self.looping.address(name))
         return found
 

@@ -7,6 +7,7 @@ reading it back would double that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..program.ir import Program, Var
@@ -21,11 +22,13 @@ from .train_loop import COUNT, DONE, HEAD, INDICES, LOSSES, PART, PERIOD, ROW_BY
 from .values import in_memory, load, store
 
 
-def fits(program: Program, assembled: Assembled) -> bool:
-    """Whether every value is one number, computed by loops alone."""
-    groups = assembled.schedule.groups
+def fits(source: Program, assembled: Callable[[], Assembled]) -> bool:
+    """Whether every value is one number, computed by loops alone: the kernels are asked for last."""
+    if any(v.size != 1 for v in (*source.inputs, *source.outputs)):
+        return False
+    groups = assembled().schedule.groups
     plain = all(g.kind == "loop" and not any(n.equation.op in CHECKS for n in g.nodes) for g in groups)
-    return plain and all(v.size == 1 for v in program.variables())
+    return plain and all(v.size == 1 for g in groups for n in g.nodes for v in n.equation.outputs)
 
 
 def write(module: Module, program: Program, assembled: Assembled, roles: list[Role], arguments: int) -> str:

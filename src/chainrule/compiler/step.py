@@ -4,9 +4,10 @@ on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, update_wrapper
-from time import perf_counter
 from types import MethodType
 from typing import Any
 
@@ -27,7 +28,7 @@ from .cost import cost
 from .differentiable import Bridge, halves
 from .layout import contiguous_strides
 from .options import Options
-from .pipeline import optimised
+from .pipeline import Passes
 from .report import report
 from .runner import NativeRunner, NumPyRunner, Role
 
@@ -41,9 +42,8 @@ class Specialisation:
     def __init__(self, traced: Trace, options: Options, name: str = "step") -> None:
         self.trace, self.options = traced, options
         self.program, self.roles = _own_outputs(traced)
-        began = perf_counter()
-        self.optimised = optimised(self.program, fast=options.fast)
-        self.seconds = {"passes": perf_counter() - began}
+        self.passes = Passes(options.fast)
+        self.cost = cost(self.program)
         tensors = [*traced.arguments, *traced.captured]
         self.strides = [_strides(t._array()) for t in tensors]
         # Numbers have one home: a native call writes them where every other way to run the code reads them.
@@ -57,16 +57,20 @@ class Specialisation:
         self.bridge: Bridge | None = None
         self.pace = 1  # steps that train() makes between two looks at the keyboard
         self.name = name
-        self.cost = cost(self.optimised)
         if traced.backward is None:
-            self.runner = self._runner(self.optimised, self.strides, self.roles)
+            self.runner = self._runner(self.program, self.strides, self.roles, self.passes)
         else:
             self._in_halves(traced.backward)
 
-    def _runner(self, program: Program, strides: list[Any], roles: list[Role]) -> Any:
+    @cached_property
+    def optimised(self) -> Program:
+        """The program after all passes."""
+        return self.passes(self.program) if self.bridge is not None else self.runner.program
+
+    def _runner(self, program: Program, strides: list[Any], roles: list[Role], passes: Any = None) -> Any:
         if self.options.native:
-            return NativeRunner(program, strides, roles, threads=self._threads())
-        return NumPyRunner(program, roles)
+            return NativeRunner(program, strides, roles, None, self._threads(), passes)
+        return NumPyRunner(program if passes is None else passes(program), roles)
 
     def _threads(self) -> int:
         """As many as were asked for; else as many as pay and set_num_threads allows."""
@@ -77,7 +81,7 @@ class Specialisation:
     def _in_halves(self, backward: Backward) -> None:
         """Forward and backward as two programs, for use on the tape."""
         results = sum(r.kind == "result" for r in self.roles)
-        parts = halves(self.optimised, len(self.roles), backward)
+        parts = halves(self.passes(self.program), len(self.roles), backward)
         roles = [*self.roles, *(Role("result", results + i) for i in range(len(parts.kept)))]
         self.runner = self._runner(parts.forward, self.strides, roles)
         strides = [self.strides[i] for i in parts.read]
@@ -137,6 +141,18 @@ class Specialisation:
         for t in self.dropped:
             t._grad = None
         return _filled(self.trace.result, results, tensors)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """A block that makes many objects and no garbage: the collector would only walk over them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 _GRADIENT = -2  # the key of the hook below, among a leaf's hooks
@@ -245,6 +261,10 @@ class Compiled:
 
     def _traced(self, args: tuple[Any, ...], kwargs: dict[str, Any], arguments: list[Tensor]) -> Any:
         """Run the function once, traced, and compile what it did."""
+        with uncollected():
+            return self._compiled(args, kwargs, arguments)
+
+    def _compiled(self, args: tuple[Any, ...], kwargs: dict[str, Any], arguments: list[Tensor]) -> Any:
         here = [path for path, _ in numbers_in((args, kwargs)) if path in self._varying]
         traced = trace(self.function, args, kwargs, here)
         self._pinned |= traced.pinned
@@ -265,7 +285,7 @@ class Compiled:
         return (
             None
             if not self._kinds
-            else any(draws(e) for kinds in self._kinds.values() for s in kinds for e in s.optimised.equations)
+            else any(draws(e) for kinds in self._kinds.values() for s in kinds for e in s.program.equations)
         )
 
     # ----- looking inside
@@ -292,8 +312,7 @@ class Compiled:
         known = self._any()
         if not isinstance(known.runner, NativeRunner):
             return f"{known.name}: {len(known.optimised.equations)} equations, run by NumPy"
-        seconds = {**known.seconds, **known.runner.seconds}
-        return report(known.name, known.runner.assembled, known.runner.threads, seconds)
+        return report(known.name, known.runner.assembled, known.runner.threads, known.runner.seconds)
 
     @property
     def ir(self) -> str:

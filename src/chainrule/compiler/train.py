@@ -261,7 +261,7 @@ class Run:
         kept = np.zeros(total if loss is not None else 0, np.float32 if loss is None else loss.dtype.np)
         holding = known.bind()
         others = [np.empty(v.shape, v.dtype.np) for v in code.results[1:]]
-        first = FIRST + code.assembled.inputs + len(code.assembled.constants)
+        first = code.first_result
         for i, a in enumerate(others, first + 1):
             code.table[i] = a.ctypes.data
         job = self._job(code, kept, first)

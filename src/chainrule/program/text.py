@@ -50,12 +50,13 @@ def equation_text(equation: Equation, names: dict[Var, str] | None = None) -> st
         return (names or {}).get(v) or v.name or f"v{id(v) % 10000}"
 
     left = ", ".join(f"{name(v)}: {v.type}" for v in equation.outputs)
-    right = ", ".join(_argument(a, name) for a in equation.args)
+    right = ", ".join(argument_text(a, name) for a in equation.args)
     place = f"  # {source_line(equation.where)}" if equation.where is not None else ""
     return f"{left} = {equation.op.name}({right}){place}"
 
 
-def _argument(a: Any, name: Any) -> str:
+def argument_text(a: Any, name: Any) -> str:
+    """One argument, `name(v)` for a variable; <Type> for what has no text."""
     if isinstance(a, Var):
         return str(name(a))
     if isinstance(a, DType):
@@ -67,7 +68,7 @@ def _argument(a: Any, name: Any) -> str:
     if a is Ellipsis:
         return "..."
     if isinstance(a, (tuple, list)):
-        return "(" + "".join(_argument(x, name) + ", " for x in a).rstrip() + ")"
+        return "(" + "".join(argument_text(x, name) + ", " for x in a).rstrip() + ")"
     if isinstance(a, np.ndarray):
         return f"array({_values(a)}, {SHORT[str(a.dtype)]}, {a.shape})"
     if isinstance(a, float) and (a != a or a in (float("inf"), float("-inf"))):
