@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ ARENA, CALLBACK = FAULT + 1, FAULT + 2
 FIRST = FAULT + 3  # the slot of the first input
 UPDATE, RESULT = "update", "result"
 NAME = "step"  # of the function
+_PART = 400  # lines of IR, about, in one object file: several are made side by side
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Assembled:
     and memory of other objects in order.
     """
 
-    text: str
+    parts: list[str]
     inputs: int
     constants: list[np.ndarray[Any, Any]]
     results: list[Var]
@@ -49,6 +50,11 @@ class Assembled:
     schedule: Schedule
     kernels: list[Any] = field(default_factory=list)
     held: list[np.ndarray[Any, Any]] = field(default_factory=list)  # memory of other objects
+
+    @property
+    def text(self) -> str:
+        """All IR."""
+        return "\n".join(self.parts)
 
     @property
     def slots(self) -> int:
@@ -178,22 +184,29 @@ class Assembler:
 
     # ----- code
 
-    def build(self) -> Assembled:
-        """Write everything."""
+    def build(self, written: Callable[[str], None]) -> Assembled:
+        """Write everything, in modules of a few kernels each."""
         arena = self._plan()
-        module = Module(self.target)
+        parts: list[str] = []
         names = []
         self.noting: set[int] = set()  # the kernels that may stop the step
+        module = Module(self.target)
         for i, kernel in enumerate(self.kernels):
             before = len(module.checks)
             names.append(self._write(module, i) if kernel is not None else "")
             if len(module.checks) > before:
                 self.noting.add(i)
+            if module.lines() > _PART:
+                parts.append(str(module))
+                written(parts[-1])
+                module = module.another()
         f = module.function(NAME, ["ptr", "i64"], "i64", internal=False)
         self._step(f, names)
+        parts.append(str(module))
+        written(parts[-1])
         constants = [np.ascontiguousarray(c) for c in self.program.constants.values()]
         return Assembled(
-            str(module), len(self.program.inputs), constants, self.results, self.outputs, arena,
+            parts, len(self.program.inputs), constants, self.results, self.outputs, arena,
             self.calls, module.checks, self.schedule, self.kernels,
             [a for _, a in self.layouts.held.values()],
         )  # fmt: skip
@@ -201,7 +214,9 @@ class Assembler:
     def _write(self, module: Module, i: int) -> str:
         """One kernel as a function of its buffers, its share of the work and scratch memory."""
         kernel = self.kernels[i]
-        f = module.function(f"kernel{i}", ["ptr"] * len(kernel.buffers) + ["i64", "ptr", "ptr"])
+        f = module.function(
+            f"kernel{i}", ["ptr"] * len(kernel.buffers) + ["i64", "ptr", "ptr"], internal=False
+        )
         *places, share, scratch, _ = f.parameters
         pointers = dict(zip(kernel.buffers, places))
         split = (share, self.threads) if self.threads > 1 else None
@@ -321,11 +336,12 @@ def _with_own_outputs(program: Program) -> Program:
 
 def assemble(
     program: Program, strides: Sequence[tuple[int, ...]], roles: Sequence[tuple[str, int]], target: Target,
-    threads: int = 1,
+    threads: int = 1, written: Callable[[str], None] = lambda text: None,
 ) -> Assembled:  # fmt: skip
     """The step that computes a program's outputs into their places.
 
     strides  of each input, in elements
     roles    of each output: ("result", its number), or ("update", the number of the input it replaces)
+    written  is called with the text of each module, while the next one is being written
     """
-    return Assembler(program, strides, roles, target, threads).build()
+    return Assembler(program, strides, roles, target, threads).build(written)

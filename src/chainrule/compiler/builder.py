@@ -56,6 +56,16 @@ class Module:
         self._functions[name] = f
         return f
 
+    def another(self) -> Module:
+        """The next object file of the same step: its checks are numbered on, its functions known."""
+        made = Module(self.target, contract=self.contract)
+        made._bodies, made.checks = self._bodies, self.checks
+        return made
+
+    def lines(self) -> int:
+        """How long the text is."""
+        return sum(len(f._lines) for f in self._functions.values())
+
     def has(self, name: str) -> bool:
         """Whether a function of that name was begun: shared helpers are written once."""
         return name in self._functions

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import threading
+from collections.abc import Sequence
 from functools import cache
 from itertools import count
 from typing import Any
@@ -27,8 +30,18 @@ def _foreign() -> None:
     _llvm().initialize_all_asmprinters()
 
 
-@cache
+_own = threading.local()
+
+
 def _machine(target: Target) -> Any:
+    """This thread's machine for a target: see NOTE [LLVM's lock] in objects.py."""
+    machines: dict[Any, Any] = _own.__dict__
+    if target not in machines:
+        machines[target] = _new_machine(target)
+    return machines[target]
+
+
+def _new_machine(target: Target) -> Any:
     llvm = _llvm()
     if target.triple != host().triple:
         _foreign()
@@ -45,19 +58,45 @@ def _linker() -> Any:
 
 def object_code(text: str, target: Target, *, verify: bool = False) -> bytes:
     """The object file of a module's text."""
-    module = _llvm().parse_assembly(text)
+    llvm = _llvm()
+    module = llvm.parse_assembly(text, llvm.create_context())
     module.triple = target.triple
     if verify:
         module.verify()
-    code: bytes = _machine(target).emit_object(module)
-    return code
+    return _emitted(_machine(target), module)
+
+
+def _behind_the_lock() -> Any:
+    from llvmlite.binding import ffi
+
+    return getattr(ffi.lib.LLVMPY_TargetMachineEmitToMemory, "_cfn", None)
+
+
+def _emitted(machine: Any, module: Any) -> bytes:
+    """machine.emit_object(module), past llvmlite's lock: NOTE [LLVM's lock] in objects.py."""
+    from llvmlite.binding import ffi
+
+    emit = _behind_the_lock()
+    if emit is None:
+        code: bytes = machine.emit_object(module)
+        return code
+    with ffi.OutputString() as error:
+        buffer = emit(machine, module, 1, error)
+        if not buffer:
+            raise RuntimeError(str(error))
+    try:
+        return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer))
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
 class Library:
     """Machine code in memory: `address(name)` of its functions; it lives as long as this object."""
 
-    def __init__(self, code: bytes, exported: tuple[str, ...]) -> None:
-        builder = _llvm().JITLibraryBuilder().add_object_img(code).add_current_process()
+    def __init__(self, objects: Sequence[bytes], exported: tuple[str, ...]) -> None:
+        builder = _llvm().JITLibraryBuilder().add_current_process()
+        for code in objects:
+            builder.add_object_img(code)
         for name in exported:
             builder.export_symbol(name)
         self._library = builder.link(_linker(), f"chainrule.{next(_number)}")
@@ -83,5 +122,5 @@ def load(
     if cache:
         from .cache import cached_object
 
-        return Library(cached_object(text, target), exported)
-    return Library(object_code(text, target, verify=verify), exported)
+        return Library([cached_object(text, target)], exported)
+    return Library([object_code(text, target, verify=verify)], exported)

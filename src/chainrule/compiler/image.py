@@ -91,8 +91,8 @@ def identity(
     return Identity(hashlib.sha256("\0".join(parts).encode()).digest(), generators)
 
 
-def kept(known: Identity | None) -> tuple[Image, bytes] | None:
-    """The step and its object file, from the cache."""
+def kept(known: Identity | None) -> tuple[Image, list[bytes]] | None:
+    """The step and its object files, from the cache."""
     if known is None or (data := read(known.key)) is None:
         return None
     (length,) = _LENGTH.unpack_from(data)
@@ -105,8 +105,10 @@ def kept(known: Identity | None) -> tuple[Image, bytes] | None:
         start += a.nbytes
     results = [Var(tuple(shape), DTYPES[dtype]) for shape, dtype in said["results"]]
     held = [known.generators[i].memory() for i in said["held"]]
-    code = read(bytes.fromhex(said["object"]))
-    return None if code is None else (Image(said["arena"], results, constants, held), code)
+    objects = [code for key in said["objects"] if (code := read(bytes.fromhex(key))) is not None]
+    if len(objects) < len(said["objects"]):
+        return None
+    return Image(said["arena"], results, constants, held), objects
 
 
 def keep(known: Identity | None, made: Assembled, target: Target) -> None:
@@ -115,7 +117,7 @@ def keep(known: Identity | None, made: Assembled, target: Target) -> None:
         return
     memories = [g.memory().ctypes.data for g in known.generators]
     said = {
-        "object": key_of(made.text, target).hex(),
+        "objects": [key_of(text, target).hex() for text in made.parts],
         "arena": made.arena_bytes,
         "results": [(v.shape, v.dtype.name) for v in made.results],
         "constants": [(c.shape, str(c.dtype)) for c in made.constants],

@@ -15,12 +15,12 @@ from ..program.interpret import evaluate, interpret
 from ..program.ir import Program, Var
 from .assemble import ARENA, CALLBACK, FIRST, NAME, Assembled, assemble
 from .builder import Module
-from .cache import cached_object
 from .checks import FAULT
 from .engine import Library, load
 from .image import Identity, Image, identity, keep, kept
 from .layout import Layout
 from .memory import ALIGN
+from .objects import Objects
 from .pipeline import Passes
 from .rendezvous import DETAIL, THREADS
 from .target import Target, host
@@ -74,9 +74,9 @@ class NativeRunner:
         self.source, self.strides, self.roles = program, strides, list(roles)
         self.target, self.threads, self.prepare = target or host(), threads, prepare
         self._spent: dict[str, float] = {}
-        image, code = self._found() if prepare is not None else self._made(None)
+        image, objects = self._found() if prepare is not None else self._made(None)
         with spent(self._spent, "loading"):
-            self.library = Library(code, (NAME,))
+            self.library = Library(objects, (NAME,))
         self.seconds = dict(self._spent)
         self.results: list[Var] = image.results
         self.first_result = FIRST + len(program.inputs) + len(image.constants)
@@ -109,21 +109,25 @@ class NativeRunner:
     @cached_property
     def assembled(self) -> Assembled:
         """Its kernels."""
+        return self._assembled(lambda text: None)
+
+    def _assembled(self, written: Callable[[str], None]) -> Assembled:
         program = self.program
         with spent(self._spent, "writing"):
-            return assemble(program, self.strides, self.roles, self.target, self.threads)
+            return assemble(program, self.strides, self.roles, self.target, self.threads, written)
 
-    def _found(self) -> tuple[Image, bytes]:
+    def _found(self) -> tuple[Image, list[bytes]]:
         """The step from the cache, or made and put there."""
         known = identity(self.source, self.strides, self.roles, self.target, self.threads, self.prepare)
         return kept(known) or self._made(known)
 
-    def _made(self, known: Identity | None) -> tuple[Image, bytes]:
-        made = self.assembled
+    def _made(self, known: Identity | None) -> tuple[Image, list[bytes]]:
+        objects = Objects(self.target)
+        self.assembled = made = self._assembled(objects.add)
         with spent(self._spent, "compiling"):
-            code = cached_object(made.text, self.target)
+            codes = objects.finish()
         keep(known, made, self.target)
-        return Image(made.arena_bytes, made.results, made.constants, made.held), code
+        return Image(made.arena_bytes, made.results, made.constants, made.held), codes
 
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:
         table = self.table
