@@ -35,5 +35,4 @@ def test_a_step_uses_the_threads_that_it_may_have_where_they_pay():
 
     assert kernels_on(2, 8) == "1 thread"
     assert kernels_on(1, 512) == "1 thread"
-    pays = threads.calibration().threads
-    assert kernels_on(2, 512) == ("2 threads" if pays > 1 else "1 thread")
+    assert kernels_on(2, 512) == "2 threads"

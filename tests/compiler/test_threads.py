@@ -271,15 +271,28 @@ def test_the_variant_for_one_thread(code, pool, monkeypatch, native):
 
 def test_short_steps_have_one_thread():
     assert threads.threads_for(0, 0) == threads.threads_for(1e4, 1e4) == 1
+    assert threads.threads_for(3e5, 0) == 1  # 6 µs
 
 
 @pytest.mark.parametrize("paying", [1, 2])
-def test_long_steps_have_the_threads_that_pay(monkeypatch, paying):
+def test_long_steps_are_written_for_all_threads_whether_they_pay_or_not(monkeypatch, paying):
     monkeypatch.setattr(threads, "allowed", lambda: 2)
     known = threads.Calibration(paying, 1.9, 50e9, time.monotonic())
     monkeypatch.setattr(threads._calibrated, "last", known)
-    assert threads.threads_for(1e9, 0) == threads.threads_for(0, 1e9) == paying
-    assert threads.threads_for(3e5, 0) == 1  # 6 µs
+    assert threads.threads_for(1e9, 0) == threads.threads_for(0, 1e9) == 2
+
+
+@several
+def test_threads_that_do_not_pay_do_not_run(code, monkeypatch):
+    monkeypatch.setattr(threads, "_seconds", lambda n: 1e-4 * n)
+    t, call = shared_entry(code, threads.pool(), monkeypatch, native=True)
+    try:
+        threads.calibration(again=True)
+        call()
+        assert t[A] == 1
+    finally:
+        threads._calibrated.last = None
+        threads.pool().limit(threads.allowed())
 
 
 def test_the_calibration_says_what_it_measured(monkeypatch):

@@ -6,7 +6,7 @@ waits for a lock, and whoever hands out a step rings first. (A worker that goes 
 bell; it looks again after _NAP seconds.) It must be at work in C before the first step is handed to it, since
 the caller may hold the interpreter lock while it waits.
 NOTE [Two virtual processors] may be one core: two threads then take as long as one. So two threads are
-timed against one before any step is divided, and now and then again.
+timed against one before any divided step runs, and now and then again.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _NAP = 0.05
 _SPINS = 20_000  # pauses before a worker sleeps: half a millisecond to two, as processors differ
 _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}  # the number of the system call
 _WORTH = 10e-6  # seconds of work below which one thread does it: twenty times what handing out costs
-_BANDWIDTH = 10e9  # bytes a second of one thread, between the second cache and memory
-_SLOWEST = 20e9  # flops a second that any thread reaches: below _WORTH at this rate nothing need be measured
+_BANDWIDTH = 20e9  # bytes a second of one thread, about, in the second cache
+_RATE = 50e9  # flops a second of one thread, about
 _AGAIN = 300.0  # seconds after which the calibration counts as old
 _CHAINS, _TURNS = 8, 20_000
 
@@ -314,17 +314,18 @@ def _seconds(threads: int) -> float:
 
 
 def threads_for(flops: float, bytes: float) -> int:
-    """How many threads a step of so many operations and bytes should be written for: 1 if it is short.
+    """How many threads a step of so many operations and bytes is written for: 1 if it is short.
+
+    The same on every machine with as many processors, so that sums are grouped the same way in every run;
+    how many of these threads then run is what the calibration allows.
 
     >>> threads_for(1000, 4000)
     1
     """
-    if allowed() == 1 or max(flops / _SLOWEST, bytes / _BANDWIDTH) < _WORTH:
+    if allowed() == 1 or max(flops / _RATE, bytes / _BANDWIDTH) < _WORTH:
         return 1
-    known = calibration()
-    if max(flops / known.rate, bytes / _BANDWIDTH) < _WORTH:
-        return 1
-    return min(known.threads, allowed())
+    calibration()
+    return allowed()
 
 
 def ready() -> int:
