@@ -163,23 +163,21 @@ def sigmoid(f: Function, x: Value) -> Value:
 
 
 def tanh(f: Function, x: Value) -> Value:
-    """An odd polynomial up to 0.55, 1 - 1/((e²ᵃ + 1)/2) beyond, a = |x|; both are computed, one is taken.
+    """-h/(h + 1) for h = (e⁻²ᵃ - 1)/2, a = |x|: from q = eʳ - 1 and σ = 2ⁿ⁻¹, h = σq + (σ - ½).
 
-    The quotient is at most 1/2, so it adds little to the last rounding. One part of ln 2 is enough: what the
-    other would add to e²ᵃ is divided by e²ᵃ.
+    h + 1 lies in [½, 1]; what its rounding has lost is made good to first order. One part of ln 2 is enough:
+    what the other would add to r matters less the larger |n| is.
     """
     c, form = _constants(x), format_of(x)
-    a = absolute(f, x)
-    z = mul(f, x, x)
-    near = fma(f, mul(f, horner(f, z, c.tanh), z), x, x)
-    inside = at_most(f, a, c.flat)
-    n, power = _rounded(f, inside, 2 * LOG2E, form.bias - 1)
-    twice = fma(f, n, -1 / LOG2E, add(f, inside, inside))
-    p = horner(f, twice, (*c.exp, 1.0, 1.0))
-    quotient = reciprocal(f, fma(f, p, from_bits(f, power, x.type), 0.5))
-    far = f.binary("fsub", number(1, x.type), quotient)
-    y = f.select(f.compare("ogt", a, number(_MEET, x.type)), far, near)
-    return f.intrinsic("copysign", y, x)
+    below = at_least(f, f.fneg(absolute(f, x)), -c.flat)
+    n, power = _rounded(f, below, 2 * LOG2E, form.bias - 1)
+    r = fma(f, n, -1 / LOG2E, add(f, below, below))
+    q = fma(f, mul(f, horner(f, r, c.expm1), r), r, r)
+    sigma = from_bits(f, power, x.type)
+    h, d = fma(f, sigma, q, sub(f, sigma, 0.5)), fma(f, sigma, q, add(f, sigma, 0.5))
+    lost = f.binary("fsub", h, sub(f, d, 1.0))
+    y = f.binary("fdiv", h, d)
+    return f.intrinsic("copysign", f.fma(f.fneg(lost), y, y), x)
 
 
 def reciprocal(f: Function, x: Value) -> Value:
