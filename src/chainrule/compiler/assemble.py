@@ -235,13 +235,13 @@ class Assembler:
         passed = 0
         order = Order(self.threads, self.target)
         for i, (group, kernel) in enumerate(zip(self.groups, self.kernels)):
-            if self.threads > 1 and (
-                kernel is None or not hasattr(kernel, "reach") or order.must_meet(kernel)
-            ):
+            if self.threads > 1 and (kernel is None or order.must_meet(kernel)):
                 passed += 1
                 barrier(f, table, thread, passed)
             if kernel is None:
                 self._call(f, table, thread, group)
+                passed += self._stop(f, table, thread, passed + 1)
+                order.meet()
                 continue
             pointers = [self._pointer(f, table, arena, b, at) for b in kernel.buffers]
             if self.threads == 1:
@@ -256,7 +256,7 @@ class Assembler:
         f.ret(i64(0))
 
     def _stop(self, f: Function, table: Value, thread: Value, number: int) -> int:
-        """Return from the step if a check has failed; how many barriers that took."""
+        """Return from the step if a check or a call has failed; how many barriers that took."""
         if self.threads > 1:
             barrier(f, table, thread, number)
         failed, fine = f.label("failed"), f.label("fine")
@@ -290,32 +290,15 @@ class Assembler:
         return at[buffer]
 
     def _call(self, f: Function, table: Value, thread: Value, group: Group) -> None:
-        """An equation that is computed by its NumPy forward: the callback is told its number."""
+        """An equation that is computed by its NumPy forward, in thread 0: the callback is told its number."""
         equation: Any = group.first
         number = len(self.calls)
         operands = [self.layouts.of[x] if isinstance(x, Var) else x for x in equation.operands]
         self.calls.append((equation, operands, [self.layouts.of[v] for v in equation.outputs]))
-        failed, fine = f.label("failed"), f.label("fine")
-        status = Value("0", "i64")
-        if self.threads > 1:
-            call, skip = f.label("call"), f.label("skip")
-            before = f.block
-            f.branch(f.compare("eq", thread, i64(0)), call, skip)
-            f.begin(call)
-            done = self._callback(f, table, number)
-            f.jump(skip)
-            f.begin(skip)
-            status = f.phi("i64", [(i64(0), before), (done, call)])
-        else:
-            status = self._callback(f, table, number)
-        f.branch(f.compare("ne", status, i64(0)), failed, fine)
-        f.begin(failed)
-        f.ret(status)
-        f.begin(fine)
-
-    def _callback(self, f: Function, table: Value, number: int) -> Value:
-        pointer = f.load("ptr", f.offset(table, 8 * CALLBACK))
-        return f.call_pointer(pointer, table, i64(number), result="i64")
+        with f.when(f.compare("eq", thread, i64(0))):
+            pointer = f.load("ptr", f.offset(table, 8 * CALLBACK))
+            status = f.call_pointer(pointer, table, i64(number), result="i64")
+            f.store(status, f.offset(table, 8 * FAULT))
 
 
 def _with_own_outputs(program: Program) -> Program:
