@@ -252,20 +252,6 @@ def test_set_num_threads_is_respected_at_once(code, monkeypatch, native):
         cr.set_num_threads(before)
 
 
-@several
-@pytest.mark.parametrize("native", [True, False], ids=["native", "python"])
-def test_the_variant_for_one_thread(code, pool, monkeypatch, native):
-    t, call = shared_entry(code, pool, monkeypatch, native, alone=code.address("share"))
-    call()
-    assert t[A] == 2
-    pool.word(rendezvous.LOCK).value = 1
-    words = np.zeros(1001, np.int64)
-    t[A] = words.ctypes.data
-    call()
-    pool.word(rendezvous.LOCK).value = 0
-    assert (words == 1).all()
-
-
 # ----- how many pay
 
 

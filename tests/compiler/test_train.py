@@ -7,6 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.compiler import threads
 from chainrule.compiler import train as module
 from chainrule.utils.data import DataLoader, Subset, TensorDataset
 
@@ -157,3 +158,18 @@ def test_data_and_results_that_do_not_fit_are_named():
     with pytest.raises(TypeError, match="cannot keep what the step returned"):
         cr.train(lambda x: x, cr.ones(3, 2))
     assert cr.train(lambda x: None, cr.ones(3, 2)).shape == (0,)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_divided_step_runs_on_the_threads_that_there_are(limit):
+    losses = []
+    for threads_of in (1, 2):
+        step, _ = _mlp(True)
+        step.options.threads = threads_of
+        pool = threads.pool()
+        pool.limit(limit)
+        try:
+            losses.append(cr.train(step, _data(), epochs=20, batch_size=10))
+        finally:
+            pool.limit(threads.allowed())
+    assert cr.allclose(*losses, rtol=1e-5)

@@ -145,7 +145,7 @@ class EntryPlan:
     """Everything an entry point checks, passes on and returns.
 
     table     the step's words (NOTE [Step table]); constants, state and arena are in place already
-    step      the address of `i64 step(ptr table, i64 thread)`; `alone`: of a variant for one thread
+    step      the address of `i64 step(ptr table, i64 thread)`
     slow      called when a check fails
     failed    called with the error number of the step and the detail in table[0]; it raises
     written   the tensors among `captured` that the step changes: autograd must know (NOTE [Clock])
@@ -171,7 +171,6 @@ class EntryPlan:
     epoch: tuple[int, int] | None = None
     result: Any = None
     threads: int = 1
-    alone: int = 0
     release: bool = False
     where: Where | None = None
     name: str = "step"

@@ -189,8 +189,7 @@ class _Entry:
         release = plan.release or (plan.threads > 1 and self.ringing)
         state = self.api("PyEval_SaveThread") if release else NULL
         if plan.threads > 1:
-            alone = roots.object(None, plan.alone or plan.step)
-            status = fork(f, self.pool, step, self.table, roots.word(plan.threads), alone)
+            status = fork(f, self.pool, step, self.table, roots.word(plan.threads))
         else:
             f.store(i64(1), f.offset(self.table, 8 * THREADS))
             status = f.call_pointer(step, self.table, i64(0), result="i64")

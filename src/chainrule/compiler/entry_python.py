@@ -42,7 +42,7 @@ class _Entry:
         self.lock = threading.RLock()
         self.busy = False
         self.address = plan.table.ctypes.data
-        self.alone = _Step(plan.alone or plan.step)
+        self.step = _Step(plan.step)
         self.occupied = plan.occupied()
         stamps.follow(self.cell, self, plan.written, plan.where)
         _entries.add(self)
@@ -84,9 +84,9 @@ class _Entry:
         if plan.threads > 1:
             from . import threads
 
-            return threads.run(plan.step, self.address, plan.threads, plan.alone)
+            return threads.run(plan.step, self.address, plan.threads)
         plan.table[THREADS] = 1
-        return int(self.alone(self.address, 0))
+        return int(self.step(self.address, 0))
 
     def _stamp(self, args: tuple[Any, ...]) -> None:
         if self.plan.written:

@@ -114,18 +114,16 @@ def share(f: Function, table: Value, thread: Value, total: int) -> tuple[Value, 
 # ----- handing a step out
 
 
-def fork(
-    f: Function, pool: Value, step: Value, table: Value, threads: Value, alone: Value | None = None
-) -> Value:
+def fork(f: Function, pool: Value, step: Value, table: Value, threads: Value) -> Value:
     """Run step(table, thread) on up to `threads` threads, this one included; the first error number, or 0.
 
-    Where only this thread can be had — another holds the pool, or no worker is there — `alone` runs instead.
+    Where another thread of Python's holds the pool, or no worker is there, this one does all the work.
     """
     name = "chainrule.fork"
     if not f.module.has(name):
         _write_publish(f.module, "chainrule.publish")
         _write_fork(f.module, name)
-    return f.call(name, pool, step, table, threads, step if alone is None else alone, result="i64")
+    return f.call(name, pool, step, table, threads, result="i64")
 
 
 def _mailbox(f: Function, pool: Value, worker: Value) -> Value:
@@ -173,11 +171,11 @@ def _futex(f: Function, pool: Value, system: Value, word: Value, operation: int,
 
 
 def _write_fork(module: Module, name: str) -> None:
-    f = module.function(name, ("ptr", "ptr", "ptr", "i64", "ptr"), "i64")
-    pool, step, table, wanted, alone = f.parameters
+    f = module.function(name, ("ptr", "ptr", "ptr", "i64"), "i64")
+    pool, step, table, wanted = f.parameters
     threads = f.call("chainrule.publish", pool, step, table, wanted, result="i64")
     divided = f.compare("sgt", threads, i64(1))
-    own = f.call_pointer(f.select(divided, step, alone), table, i64(0), result="i64")
+    own = f.call_pointer(step, table, i64(0), result="i64")
     status = f.emit("alloca i64", "ptr")
     f.store(own, status)
     with f.when(divided):
@@ -244,6 +242,6 @@ def write_worker(module: Module, name: str) -> None:
 
 
 def write_fork(module: Module, name: str) -> None:
-    """i64 fork(pool, step, table, threads, alone), to be called from Python."""
-    f = module.function(name, ("ptr", "ptr", "ptr", "i64", "ptr"), "i64", internal=False)
+    """i64 fork(pool, step, table, threads), to be called from Python."""
+    f = module.function(name, ("ptr", "ptr", "ptr", "i64"), "i64", internal=False)
     f.ret(fork(f, *f.parameters))

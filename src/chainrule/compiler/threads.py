@@ -97,7 +97,7 @@ class Pool:
             code["worker"]
         )
         self._fork = ctypes.CFUNCTYPE(
-            ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p
+            ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64
         )(code["fork"])
 
     def word(self, place: int) -> ctypes.c_int64:
@@ -148,13 +148,13 @@ class Pool:
                 except RuntimeError:  # it rings already
                     pass
 
-    def run(self, step: int, table: int, threads: int, alone: int = 0) -> int:
-        """step(table, thread) on up to so many threads, or `alone` on this one; an error number, or 0."""
+    def run(self, step: int, table: int, threads: int) -> int:
+        """step(table, thread) on up to so many threads; an error number, or 0."""
         if threads > 1:
             self.start()
             if not self.futex:
                 self.ring()
-        return int(self._fork(self.address, step, table, threads, alone or step))
+        return int(self._fork(self.address, step, table, threads))
 
     def stop(self) -> None:
         """Let the workers end: their code and memory are about to go."""
@@ -263,7 +263,7 @@ def _write_probe(module: Module, name: str) -> None:
 
 
 def fork_address() -> int:
-    """Where the code is that hands a step out: i64 fork(pool, step, table, threads, alone)."""
+    """Where the code is that hands a step out: i64 fork(pool, step, table, threads)."""
     return _functions()["fork"]
 
 
@@ -333,6 +333,6 @@ def ready() -> int:
     return pool().start()
 
 
-def run(step: int, table: int, threads: int, alone: int = 0) -> int:
-    """Run the step at an address on up to so many threads, or `alone` on this one; an error number, or 0."""
-    return pool().run(step, table, threads, alone)
+def run(step: int, table: int, threads: int) -> int:
+    """Run the step at an address on up to so many threads; an error number, or 0."""
+    return pool().run(step, table, threads)

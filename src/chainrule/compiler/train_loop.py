@@ -81,7 +81,7 @@ def _run(f: Function, job: Value, table: Value) -> Value:
     f.branch(f.compare("sgt", threads, i64(1)), together, alone)
     f.begin(together)
     fork, pool = _word(f, job, FORK, "ptr"), _word(f, job, POOL, "ptr")
-    a = f.call_pointer(fork, pool, step, table, threads, NULL, result="i64")
+    a = f.call_pointer(fork, pool, step, table, threads, result="i64")
     f.jump(after)
     f.begin(alone)
     b = f.call_pointer(step, table, i64(0), result="i64")
