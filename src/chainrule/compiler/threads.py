@@ -46,6 +46,7 @@ _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}  # the number of the syst
 _WORTH = 10e-6  # seconds of work below which one thread does it: twenty times what handing out costs
 _BANDWIDTH = 20e9  # bytes a second of one thread, about, in the second cache
 _RATE = 50e9  # flops a second of one thread, about
+_TRIES = 6  # before more threads count as not paying
 _AGAIN = 300.0  # seconds after which the calibration counts as old
 _CHAINS, _TURNS = 8, 20_000
 
@@ -294,11 +295,13 @@ def _measured() -> Calibration:
     one = _seconds(1)
     speedup = 1.0
     while threads > 1:
-        speedup = threads * one / _seconds(threads)
-        if speedup >= 0.75 * threads:
-            break
-        threads //= 2
-    return Calibration(threads, speedup if threads > 1 else 1.0, flops / one, time.monotonic())
+        for patience in range(_TRIES):  # another process may hold a processor for some milliseconds
+            time.sleep(patience * 2e-3)
+            speedup = max(speedup, threads * one / _seconds(threads))
+            if speedup >= 0.75 * threads:
+                return Calibration(threads, speedup, flops / one, time.monotonic())
+        threads, speedup = threads // 2, 1.0
+    return Calibration(1, 1.0, flops / one, time.monotonic())
 
 
 def _seconds(threads: int) -> float:
