@@ -1,4 +1,4 @@
-"""Every record's samples: eager, interpreted after all passes, and compiled agree; so do its gradients."""
+"""Every record's samples: eager, interpreted after all passes, and compiled agree."""
 
 from __future__ import annotations
 

@@ -240,6 +240,8 @@ def _conjugate(partial: Any) -> Any:
 
     def conjugated(y: Any, *args: Any) -> Any:
         p = partial(y, *args)
+        if type(p) is complex:  # a number of a program
+            return p.conjugate()
         return p.conj() if getattr(p, "dtype", None) in COMPLEX_DTYPES else p
 
     return conjugated
