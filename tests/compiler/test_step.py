@@ -251,6 +251,24 @@ def test_a_compiled_model_in_an_eager_loop():
     _same(results[1], results[0])
 
 
+@pytest.mark.parametrize("cotangent", [
+    lambda y: cr.tensor([3.0]).expand(y.shape), lambda y: cr.arange(12.0).reshape(4, 3).T,
+    lambda y: cr.arange(24.0)[::2].reshape(3, 4), lambda y: cr.arange(12.0).reshape(3, 4),
+])  # fmt: skip
+def test_cotangents_that_do_not_lie_in_order(cotangent):
+    def function(x):
+        return x * x, x.exp()
+
+    x, compiled = cr.linspace(-1, 1, 12).reshape(3, 4).requires_grad_(), cr.compile(function)
+    for f in (compiled, compiled, function):
+        y, z = f(x)
+        (g,) = cr.autograd.grad((y, z), x, (cotangent(y), cotangent(z)))
+        np.testing.assert_allclose(g.numpy(), (cotangent(y) * (2 * x + x.exp())).detach().numpy(), rtol=1e-6)
+    compiled(x)[0].sum().backward()
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * x.detach().numpy())
+
+
 def test_a_compiled_model_refuses_a_second_derivative():
     model = nn.Linear(2, 1)
     run = cr.compile(model)

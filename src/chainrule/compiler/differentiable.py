@@ -86,12 +86,17 @@ class Bridge:
 
             @staticmethod
             def backward(ctx: Any, *gs: Any) -> Any:
-                cotangents = [gs[i]._array() for i in bridge.backward.roots]
+                cotangents = [_in_order(gs[i]._array()) for i in bridge.backward.roots]
                 found = bridge.pull([*ctx.read, *ctx.kept, *cotangents])
                 again = tuple(t._node for t in targets) if mode.grad else ()
                 return tuple(_final(Tensor._wrap(a), again) for a in found)
 
         return list(Compiled.apply(*targets))
+
+
+def _in_order(array: Any) -> Any:
+    """The array as the code expects it: a cotangent may be one number, expanded."""
+    return array if array.flags.c_contiguous else array.copy()
 
 
 def _final(gradient: Tensor, edges: tuple[Any, ...]) -> Tensor:
