@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 import numpy as np
@@ -282,6 +283,14 @@ def test_a_backward_pass_inside_another():
 
 
 # ----- complex numbers
+
+
+@pytest.mark.parametrize(("zero", "slope"), [(0, math.inf), (0.0, math.inf), (-0.0, -math.inf)])
+def test_a_number_that_is_0_divides_to_any_order(zero, slope):
+    x = cr.ones(2, requires_grad=True)
+    for create_graph in (False, True):
+        (g,) = cr.autograd.grad((x / zero).sum(), x, create_graph=create_graph)
+        assert g.tolist() == [slope, slope]
 
 
 def test_the_gradient_of_a_holomorphic_function_is_conjugated():

@@ -76,10 +76,17 @@ rsub = elementwise(
 mul = elementwise(
     "mul", operator.mul, (lambda y, a, b: b, lambda y, a, b: a), tex=r"{0} \, {1}", prec=MUL, lower="a * b"
 )
+
+
+def _inverse(b: Any) -> Any:
+    """1/b; of a Python number that is 0 it is ±inf, as of an array."""
+    return math.copysign(math.inf, b) if type(b) in (int, float) and not b else 1 / b
+
+
 div = elementwise(
     "div",
     operator.truediv,
-    (lambda y, a, b: 1 / b, lambda y, a, b: -a / (b * b)),
+    (lambda y, a, b: _inverse(b), lambda y, a, b: -a / (b * b)),
     tex=r"\frac{{{0}}}{{{1}}}",
     prec=ATOM,
     lower="a / b",
