@@ -129,17 +129,18 @@ def _record(op: Op, args: Any, saved: Any, out: Any, edges: Any) -> Node | None:
     n = op.nargs
     if op.outputs == 1 and out.dtype.kind in "iub":  # x.long(): whole numbers have no gradient
         return None
-    if op.drops:  # keep no tensor alive whose values the rules do not read
+    if op.drops:  # keep no intermediate alive whose values the rules do not read
         if n < 0:
             specs = tuple([Spec(a.shape, dtype_of(a)) for a in saved[0]])
-            args = saved = (specs, *args[1:])
+            known = tuple([x if e is None else s for x, e, s in zip(args[0], edges, specs)])
+            args, saved = (known, *args[1:]), (specs, *args[1:])
         else:
             kept, kept_args = list(saved), list(args)
             for i in op.drops:
                 a = saved[i]
-                kept[i] = kept_args[i] = (
-                    Spec(a.shape, FROM_NUMPY[a.dtype]) if i in op.sizes and a is not None else None
-                )
+                kept[i] = Spec(a.shape, FROM_NUMPY[a.dtype]) if i in op.sizes and a is not None else None
+                if edges[i] is not None:
+                    kept_args[i] = kept[i]
             args, saved = tuple(kept_args), tuple(kept)
     if op.outputs != 1:
         shape: Any = [(o.shape, o.dtype) for o in out]

@@ -127,8 +127,9 @@ def binary(op: Op) -> Callable[[Tensor, Any], Tensor]:
             node.op = op
             if op.reads:
                 node.args, node.saved = (x, y), (a, b)
-            else:
-                node.args = node.saved = _NONE2
+            else:  # constants stay, for whoever wants to know what was computed
+                node.args = (x, None) if n is None else (None, y) if m is None else _NONE2
+                node.saved = _NONE2
             node.y = out if op.reads_y else None
             node.edges = (n, m)
             node.shape = out.shape

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.autograd import grad
+from chainrule.autograd import grad, recent
 
 DEEP = 100_000
 
@@ -117,14 +117,17 @@ def test_a_deep_chain_is_captured_by_grad():
     same(grad(y, x)[0], 1)
 
 
-def test_intermediate_arrays_die_with_the_backward_pass():
-    x = leaf(1.0, 2.0)
+@pytest.mark.parametrize("size", [2, recent.ROOM])
+def test_intermediate_arrays_die_with_the_backward_pass_if_they_are_large(size):
+    x = cr.ones(size, requires_grad=True)
     h = x.exp()
     loss = (h * h.sin()).sum()
     array = weakref.ref(h._a)
     del h
     assert array() is not None
     loss.backward()
+    assert (array() is None) is (size > 2)
+    (x * 2).sum().backward()  # the next pass
     assert array() is None
 
 

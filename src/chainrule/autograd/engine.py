@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from sys import getrefcount
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -18,11 +19,13 @@ from ..ops.movement import sum_to
 from ..ops.record import same
 from ..tensor import Tensor, new_tensor
 from ..types import FLOAT, FROM_NUMPY
+from . import recent
 from .cotangents import as_tuple, cotangents_of
 from .faults import check_nan, check_ready, nothing
 from .hooks import after_accumulation, after_node, as_tensor, before_node, hooked
 from .mode import set_grad
 from .native import native
+from .recent import ROOM, free
 from .tape import FREED, AccumulateGrad, Node, Output, clock, mode
 
 
@@ -157,6 +160,7 @@ def run(
     captured: dict[Node, Any] | None, wanted: set[Node] | None,
 ) -> None:  # fmt: skip
     """Send the cotangents down the tape; with `captured`, collect them at those nodes, not in `.grad`."""
+    recent.forget()
     heap: list[tuple[int, Node]] = []
     for t, g in zip(roots, cotangents):
         if t._node is None:
@@ -175,6 +179,7 @@ def run(
 
 def run_one(node: Node, g: Any, keep: bool) -> None:
     """The everyday case: one root, first order, all leaves."""
+    recent.forget()
     if native.walk is None:
         native.count()
     elif clock.tracer is None and not clock.complex and not mode.anomaly:
@@ -217,6 +222,7 @@ def _walk(
 ) -> None:
     """Run the nodes, newest first: the hot path of every backward(), so it calls as little as it can."""
     special = create or captured is not None or mode.anomaly or clock.complex
+    room = ROOM if captured is None else 0
     while heap:
         node = heappop(heap)[1]
         g = node.g
@@ -261,8 +267,13 @@ def _walk(
                     else:
                         e.g = e.g + gi
         if not keep and (node.op.reads or node.op.reads_y):
-            node.args = node.saved = FREED
-            node.y = None
+            if room > 0 and kind is Node and type(g) is np.ndarray:
+                room -= g.size
+                recent.nodes.append(ref(node))
+            else:
+                free(node)
+    if room <= 0:
+        recent.forget()
 
 
 def _deposit(node: Any, g: Any, heap: list[tuple[int, Node]]) -> None:

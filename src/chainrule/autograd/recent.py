@@ -1,0 +1,29 @@
+"""What the latest backward pass has used, if that was little, until the next one begins.
+
+NOTE [Recent] So that a pass can still be explained when it is over, its nodes keep what they saved for as long
+as somebody holds them. They count as freed all the same: forget() comes before anything uses them again.
+"""
+
+from __future__ import annotations
+
+from weakref import ref
+
+from .tape import FREED, Node
+
+ROOM = 1 << 20  # elements of all cotangents of a pass that is kept
+nodes: list[ref[Node]] = []
+
+
+def free(node: Node) -> None:
+    """Let a node's saved values go."""
+    node.args = node.saved = FREED
+    node.y = None
+
+
+def forget() -> None:
+    """Free what the latest backward pass has left."""
+    for r in nodes:
+        node = r()
+        if node is not None:
+            free(node)
+    nodes.clear()
