@@ -1,7 +1,7 @@
 """What the latest backward pass has used, if that was little, until the next one begins.
 
-NOTE [Recent] So that a pass can still be explained when it is over, its nodes keep what they saved while somebody
-holds them. They count as freed all the same: forget() comes before anything uses them again.
+NOTE [Recent] So that a pass can still be explained when it is over, its nodes keep what they saved while
+somebody holds them. They count as freed all the same: forget() comes before anything uses them again.
 """
 
 from __future__ import annotations
