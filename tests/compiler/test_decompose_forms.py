@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from tests.compiler.decomposed import check, left_over, program_of, same_numbers
+from tests.three_way.helpers import of_record, three_ways
 
 from chainrule.compiler.decompose import decompose
 from chainrule.compiler.decompose.registry import RULES
@@ -178,13 +179,11 @@ TARGETS = [np.array([0, 2, 1, 2]), np.array([0, -100, 1, -100]), np.array([2, 2,
 def test_losses_of_class_indices(weighted, reduction, ignore):
     source = np.random.default_rng(5)
     x = source.normal(size=(4, 3))
-    x[0, 1] = x[2, 1] = -np.inf  # masked scores, one of them a target's, whose weight is 0
+    x[0, 1] = x[2, 1] = -np.inf  # masked scores, one of them a target's, whose weight may be 0
     weight = np.array([0.5, 0.0, 2.0]) if weighted else None
     for target in TARGETS:
         if ignore != -100 and (target < 0).any():
             continue
-        if (target == ignore).all():
-            continue  # nothing counts: tested below
         args = (x, target, weight, reduction, ignore)
         check(classes.cross_entropy, args, 1e-13, 1e-15)
         check(classes.nll_loss, args, 1e-13, 1e-15)
@@ -199,11 +198,22 @@ def test_logarithms_of_probabilities_0_and_1_are_held_at_100():
         check(loss.binary_cross_entropy, (p, np.array([0.0, 1.0, 1.0, 0.0, 1.0]), reduction), 1e-13, 0)
 
 
-def test_a_mean_over_nothing_is_nan():
-    args = (np.zeros((2, 3)), np.array([-100, -100]), None, "mean", -100)
-    for op in (classes.cross_entropy, classes.nll_loss):
-        program, inputs = program_of(op, args)
-        assert np.isnan(interpret(decompose(program), inputs)[0])
+@pytest.mark.parametrize("weight", [None, np.array([0.5, 2.0, 1.0])])
+def test_a_mean_over_nothing_is_nan_and_its_gradient_is_0(weight):
+    x, target = np.random.default_rng(5).normal(size=(2, 3)), np.array([-100, -100])
+    rest = (target, weight, "mean", -100)
+    for op, args in [(classes.cross_entropy, (x, *rest)), (classes.nll_loss, (x, *rest))]:
+        program, inputs = of_record(op, args, np.dtype("float64"))
+        three_ways(program, inputs, 0)
+        assert np.isnan(op(*args))
+    for g in (np.array(0.5), np.array(np.inf)):
+        for op, args in [
+            (classes.cross_entropy_pull, (g, x, *rest)),
+            (classes.nll_place, (g, target, weight, x.shape, "mean", -100)),
+        ]:
+            program, inputs = of_record(op, args, np.dtype("float64"))
+            three_ways(program, inputs, 0)
+            np.testing.assert_array_equal(op(*args), np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize("op", [classes.cross_entropy, classes.nll_loss])

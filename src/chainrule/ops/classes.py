@@ -1,4 +1,8 @@
-"""Losses of class indices, negative log-likelihood and cross entropy: scores (N, C, L), targets (N, L)."""
+"""Losses of class indices, negative log-likelihood and cross entropy: scores (N, C, L), targets (N, L).
+
+NOTE [What counts] A term counts unless its target is ignored, whatever its weight: ∞ with the weight 0 is
+NaN. Where nothing counts a mean is NaN, and its gradient is 0, as that of every term that does not count.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +19,30 @@ from .record import Bad, Op, Spec, structured
 from .reduce import sum
 
 
-def class_weights(target: Any, weight: Any, ignore_index: int, reduction: str, dtype: Any) -> Any:
-    """Per target the factor of its term in the loss, 1/n included; 0 where ignored."""
+def _weights(target: Any, weight: Any, ignore_index: int, dtype: Any) -> tuple[Any, Any]:
+    """Per target whether its term counts, and the weight of its class, 0 where ignored."""
     kept = target != ignore_index
-    w = kept.astype(dtype) if weight is None else np.where(kept, weight[np.where(kept, target, 0)], 0)
+    if weight is None:
+        return kept, kept.astype(dtype)
+    return kept, np.where(kept, weight[np.where(kept, target, 0)], 0)
+
+
+def _shares(g: Any, target: Any, weight: Any, reduction: str, ignore_index: int, dtype: Any) -> Any:
+    """What of the cotangent g each term gets, 1/n included; see NOTE [What counts]."""
+    kept, w = _weights(target, weight, ignore_index, dtype)
     if reduction == "mean":
-        total = np.add.reduce(w, axis=None)
-        w = w / total
-    return w
+        g = g / np.add.reduce(w, axis=None)
+    return np.where(kept, w * g, 0)
+
+
+def _loss(terms: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    """The terms weighted, then as they are, their mean or their sum."""
+    kept, w = _weights(target, weight, ignore_index, terms.dtype)
+    terms = np.where(kept, terms * w, 0)
+    if reduction == "none":
+        return terms
+    total = np.add.reduce(terms, axis=None)
+    return total if reduction == "sum" else total / np.add.reduce(w, axis=None)
 
 
 def _all_valid(target: Any, classes: int, ignore_index: int) -> bool:
@@ -60,14 +80,12 @@ def _nll(logp: Any, target: Any, weight: Any, reduction: str, ignore_index: int)
         total = -np.add.reduce(logp.reshape(-1)[_at(target, classes)], axis=None)
         return total if reduction == "sum" else total / logp.dtype.type(target.size or np.nan)
     place = _at(np.where(target == ignore_index, 0, target), classes)
-    w = class_weights(target, weight, ignore_index, reduction, logp.dtype)
-    terms = np.where(w == 0, 0, -logp.reshape(-1)[place] * w)
-    return terms if reduction == "none" else np.add.reduce(terms, axis=None)
+    return _loss(-logp.reshape(-1)[place], target, weight, reduction, ignore_index)
 
 
 def _nll_place(g: Any, target: Any, weight: Any, shape: Shape, reduction: str, ignore_index: int) -> Any:
     """Minus each term's factor at its target's class, zeros elsewhere."""
-    w = class_weights(target, weight, ignore_index, reduction, g.dtype) * g
+    w = _shares(g, target, weight, reduction, ignore_index, g.dtype)
     out = np.zeros(shape, g.dtype)
     out.reshape(-1)[_at(np.where(target == ignore_index, 0, target), shape[1])] = -w
     return out
@@ -130,10 +148,8 @@ def _cross_entropy(x: Any, target: Any, weight: Any, reduction: str, ignore_inde
     if _all_valid(target, classes, ignore_index) and weight is None and reduction == "mean":
         log_total -= shifted.reshape(-1)[_at(target, classes)]
         return np.add.reduce(log_total, axis=None) / x.dtype.type(target.size or np.nan)
-    w = class_weights(target, weight, ignore_index, reduction, x.dtype)
     picked = shifted.reshape(-1)[_at(np.where(target == ignore_index, 0, target), classes)]
-    terms = np.where(w == 0, 0, (log_total - picked) * w)
-    return terms if reduction == "none" else np.add.reduce(terms, axis=None)
+    return _loss(log_total - picked, target, weight, reduction, ignore_index)
 
 
 def _cross_entropy_pull(g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
@@ -142,7 +158,7 @@ def _cross_entropy_pull(g: Any, x: Any, target: Any, weight: Any, reduction: str
         p.reshape(-1)[_at(target, x.shape[1])] -= 1
         p *= g / p.dtype.type(target.size)
         return p
-    w = class_weights(target, weight, ignore_index, reduction, x.dtype) * g
+    w = _shares(g, target, weight, reduction, ignore_index, x.dtype)
     p.reshape(-1)[_at(np.where(target == ignore_index, 0, target), x.shape[1])] -= 1
     p *= np.expand_dims(w, 1)
     return p
@@ -210,7 +226,7 @@ def _numpy_dtype(dtype: Any) -> Any:
 term_weights: Op = structured(
     "term_weights",
     lambda target, weight, reduction, ignore_index, dtype: np.expand_dims(
-        class_weights(target, weight, ignore_index, reduction, _numpy_dtype(dtype)), 1
+        _shares(_numpy_dtype(dtype).type(1), target, weight, reduction, ignore_index, _numpy_dtype(dtype)), 1
     ),
     nargs=2,
     tex="w_{{{0}}}",

@@ -19,7 +19,7 @@ from ...ops.rounding import abs
 from ...ops.search import one_hot
 from ...ops.select import maximum, where
 from ...ops.view import unsqueeze
-from ...types import dtype_of, int32, int64
+from ...types import FROM_NUMPY, int32, int64
 from .nn import shifted
 from .parts import checked, converted, positions
 from .registry import decomposition
@@ -97,17 +97,18 @@ def _factors(target: Any, weight: Any, hits: Any, ignore_index: int, dtype: Any)
     if weight is None:
         return kept, converted(kept, dtype)
     along = converted(reshape(weight, (weight.size, *(1,) * (target.ndim - 1))), dtype)
-    w = where(kept, sum(where(hits, along, 0.0), (1,), False), 0.0)
-    return w != 0, w
+    return kept, where(kept, sum(where(hits, along, 0.0), (1,), False), 0.0)
 
 
-def _shares(w: Any, reduction: str) -> Any:
-    """The factors of the terms, 1/n included."""
-    return w / sum(w, tuple(range(w.ndim)), False) if reduction == "mean" else w
+def _shares(g: Any, counts: Any, w: Any, weighted: bool, reduction: str) -> Any:
+    """What of the cotangent each term gets, 1/n included; 0 if it does not count, even if none does."""
+    if reduction == "mean":
+        g = g / sum(w, tuple(range(w.ndim)), False)
+    return where(counts, g * w if weighted else g, 0.0)
 
 
 def _loss(terms: Any, counts: Any, w: Any, weighted: bool, reduction: str) -> Any:
-    """Σ w·terms, divided by Σ w for a mean; a term of weight 0 does not count, whatever it is."""
+    """Σ w·terms over those that count, divided by Σ w for a mean."""
     terms = where(counts, terms * w if weighted else terms, 0.0)
     if reduction == "none":
         return terms
@@ -127,8 +128,8 @@ def _nll(logp: Any, target: Any, weight: Any, reduction: str, ignore_index: int)
 @decomposition(classes.nll_place)
 def _nll_place(g: Any, target: Any, weight: Any, shape: Any, reduction: str, ignore_index: int) -> Any:
     hits = _hits(target, shape[1], ignore_index)
-    w = _shares(_factors(target, weight, hits, ignore_index, g.dtype)[1], reduction) * g
-    return where(hits, unsqueeze(-w, 1), 0.0)
+    counts, w = _factors(target, weight, hits, ignore_index, g.dtype)
+    return where(hits, unsqueeze(-_shares(g, counts, w, weight is not None, reduction), 1), 0.0)
 
 
 @decomposition(classes.cross_entropy)
@@ -144,9 +145,9 @@ def _cross_entropy(x: Any, target: Any, weight: Any, reduction: str, ignore_inde
 @decomposition(classes.cross_entropy_pull)
 def _cross_entropy_pull(g: Any, x: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
     hits = _hits(target, x.shape[1], ignore_index)
-    w = _shares(_factors(target, weight, hits, ignore_index, x.dtype)[1], reduction) * g
+    counts, w = _factors(target, weight, hits, ignore_index, x.dtype)
     p = softmax(x, 1)
-    return where(hits, p - 1, p) * unsqueeze(w, 1)
+    return where(hits, p - 1, p) * unsqueeze(_shares(g, counts, w, weight is not None, reduction), 1)
 
 
 @decomposition(one_hot)
@@ -157,7 +158,7 @@ def _one_hot(a: Any, count: int) -> Any:
 
 @decomposition(classes.term_weights)
 def _term_weights(target: Any, weight: Any, reduction: str, ignore_index: int, dtype: Any) -> Any:
-    dtype = dtype if hasattr(dtype, "category") else dtype_of(dtype)
+    dtype = dtype if hasattr(dtype, "category") else FROM_NUMPY[dtype]
     hits = None if weight is None else _hits(target, weight.size, ignore_index)
-    w = _factors(target, weight, hits, ignore_index, dtype)[1]
-    return unsqueeze(_shares(w, reduction), 1)
+    counts, w = _factors(target, weight, hits, ignore_index, dtype)
+    return unsqueeze(_shares(1.0, counts, w, True, reduction), 1)

@@ -232,12 +232,12 @@ def _smoothed(
     shape = [1] * x._a.ndim
     shape[dim] = classes
     spread = -(logp if weight is None else logp * weight.reshape(shape)).sum(dim)
-    kept = cast(target != ignore, x.dtype)
-    spread = spread * kept
+    ignored = target == ignore
+    spread = spread.masked_fill(ignored, 0.0)
     if reduction == "mean":
-        shares = kept
+        shares = kept = cast(~ignored, x.dtype)
         if weight is not None:
-            first = (target * cast(target != ignore, target.dtype)).reshape((target._a.size,))
+            first = (target * cast(~ignored, target.dtype)).reshape((target._a.size,))
             shares = kept * bind(index, (weight.detach(), first, (INDEX,))).reshape(target._a.shape)
         spread = spread.sum() / shares.sum()
     elif reduction == "sum":
