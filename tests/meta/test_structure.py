@@ -23,6 +23,7 @@ LAYERS = [
     {"functional"},
     {"program"},
     {"compiler"},
+    {"explain"},
     {
         "nn", "optim", "utils", "serialization", "func", "linalg", "special", "cuda", "backends",
         "accelerator", "amp", "determinism", "distributions", "fft",

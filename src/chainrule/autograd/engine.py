@@ -272,8 +272,7 @@ def _walk(
                 recent.nodes.append(ref(node))
             else:
                 free(node)
-    if room <= 0:
-        recent.forget()
+    recent.forget(room <= 0)
 
 
 def _deposit(node: Any, g: Any, heap: list[tuple[int, Node]]) -> None:

@@ -20,10 +20,11 @@ def free(node: Node) -> None:
     node.y = None
 
 
-def forget() -> None:
+def forget(condition: bool = True) -> None:
     """Free what the latest backward pass has left."""
-    for r in nodes:
-        node = r()
-        if node is not None:
-            free(node)
-    nodes.clear()
+    if condition:
+        for r in nodes:
+            node = r()
+            if node is not None:
+                free(node)
+        nodes.clear()

@@ -6,7 +6,7 @@ Each gradient equation keeps, as `origin`, the equation whose rule wrote it, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,19 @@ def differentiate(program: Program, wrt: Sequence[Var] | None = None) -> Program
     return _Reverse(program).gradients(list(wrt))
 
 
+class Contribution(NamedTuple):
+    """What one equation sends to the gradient of one of its operands."""
+
+    equation: Equation
+    value: Var
+
+
+def with_contributions(program: Program, wrt: Sequence[Var]) -> tuple[Program, dict[Var, list[Contribution]]]:
+    """differentiate(program, wrt), and for each variable the terms that its gradient is the sum of."""
+    reverse = _Reverse(program)
+    return reverse.gradients(list(wrt)), reverse.contributions
+
+
 class _Reverse:
     """The equations backwards, with the cotangents that have arrived at each variable."""
 
@@ -61,6 +74,7 @@ class _Reverse:
         self.builder.constants = dict(program.constants)
         self.builder.equations = list(program.equations)
         self.arrived: dict[Var, Symbol] = {}
+        self.contributions: dict[Var, list[Contribution]] = {}
 
     def gradients(self, wrt: list[Var]) -> Program:
         builder = self.builder
@@ -117,7 +131,9 @@ class _Reverse:
             found = [p(g, results, *args) if w and p is not None else None for p, w in zip(pulls, wanted)]
         for x, w, value in zip(equation.operands, wanted, found):
             if w and value is not None:
-                self._send(x, value if value.shape == x.shape else sum_to(value, x.shape))
+                value = value if value.shape == x.shape else sum_to(value, x.shape)
+                self.contributions.setdefault(x, []).append(Contribution(equation, value.var))
+                self._send(x, value)
 
 
 def from_tape(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor]) -> Program:

@@ -19,6 +19,12 @@ def interpret(program: Program, inputs: Sequence[Any]) -> list[Array]:
 
     Raises ValueError if an input has another shape or dtype than its variable.
     """
+    values = values_of(program, inputs)
+    return [np.asarray(values[v]) for v in program.outputs]
+
+
+def values_of(program: Program, inputs: Sequence[Any]) -> dict[Var, Any]:
+    """The values of all variables for these input arrays."""
     values: dict[Var, Any] = dict(program.constants)
     if len(inputs) != len(program.inputs):
         raise ValueError(f"the program takes {len(program.inputs)} inputs, got {len(inputs)}")
@@ -31,7 +37,7 @@ def interpret(program: Program, inputs: Sequence[Any]) -> list[Array]:
         for equation in program.equations:
             for v, out in zip(equation.outputs, evaluate(equation, values)):
                 values[v] = out
-    return [np.asarray(values[v]) for v in program.outputs]
+    return values
 
 
 def evaluate(equation: Equation, values: Any) -> Sequence[Array]:

@@ -1,0 +1,147 @@
+"""explain(): a pass that has run, as something to read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import message
+from ..program.interpret import values_of
+from ..program.ir import Var
+from ..tensor import Tensor
+from .derivation import Derivation, Step, derive
+from .lift import Forward, lift
+from .names import names_of, scope_of
+from .pages import latex_page, markdown_page, text_page
+from .symbols import Letters
+from .words import checked
+
+NOTATIONS = ("matrix", "sum")
+
+
+class Explanation:
+    """The chain rule of one pass: print it, or ask for `.latex()`, `.markdown()`, `.to_html(path)`.
+
+    steps       all lines, in the order in which they are computed, each with its value
+    derivation  the programs behind them, and the letters
+    """
+
+    def __init__(self, derivation: Derivation, *, lang: str, values: bool, sample: int | None) -> None:
+        self.derivation, self.lang, self.values, self.sample = derivation, lang, values, sample
+
+    @property
+    def steps(self) -> list[Step]:
+        return self.derivation.steps
+
+    @property
+    def backward(self) -> list[Step]:
+        """The gradients, the last computed first."""
+        return self.derivation.backward
+
+    def shown(self, step: Step) -> Any:
+        """The value of a step as it is shown: of one sample, if one is followed."""
+        value = step.value
+        if value is None or self.sample is None or not self._has_samples(step):
+            return value
+        return value[self.sample]
+
+    def _has_samples(self, step: Step) -> bool:
+        batch = self.derivation.batch
+        return batch is not None and step.shape[:1] == (batch,) and step.symbol.var not in self._leaves
+
+    @property
+    def _leaves(self) -> set[Var]:
+        return set(self.derivation.program.inputs)
+
+    def __str__(self) -> str:
+        return text_page(self)
+
+    __repr__ = __str__
+
+    def latex(self) -> str:
+        """The derivation as LaTeX: an `align` for each pass."""
+        return latex_page(self)
+
+    def markdown(self) -> str:
+        """The derivation as Markdown with formulas between dollar signs."""
+        return markdown_page(self)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+
+def explain(
+    loss: Tensor, wrt: Any = None, *, notation: str = "matrix", lang: str = "en", values: bool = True,
+    sample: int | None = None, names: Mapping[str, Any] | None = None,
+) -> Explanation:  # fmt: skip
+    """The forward pass that ended in `loss`, and its gradients, each as the chain rule that made it.
+
+    Call it before backward() or after it. `wrt` are the tensors whose gradients are explained, all leaves by
+    default. `names` are variables that name tensors and modules; by default those of the caller.
+
+    notation  "matrix": whole arrays; "sum": written out over their elements
+    lang      "en" or "zh"
+    values    show the numbers
+    sample    follow one sample of the batch
+
+    Raises RuntimeError for a tensor without a recorded pass, or one that has been freed.
+
+    >>> import chainrule as cr
+    >>> w = cr.tensor(3.0, requires_grad=True)
+    >>> x, y = cr.tensor(2.0), cr.tensor(5.0)
+    >>> loss = (w * x - y) ** 2
+    >>> for step in cr.explain(loss).backward:
+    ...     print(step, step.value)
+    ∂L/∂w = 2 · (w · x - y) · x 4.0
+    """
+    checked(lang)
+    if notation not in NOTATIONS:
+        raise ValueError(f"notation must be one of {', '.join(NOTATIONS)}, not {notation!r}")
+    if loss._a.size != 1:
+        raise RuntimeError(
+            message(
+                "only the gradient of one number can be explained",
+                came=f"a tensor of shape {tuple(loss.shape)}",
+                expected="a loss: a tensor of one element",
+                fix="explain(loss.mean()) or explain(loss.sum())",
+            )
+        )
+    forward = lift(loss)
+    scope = scope_of(sys._getframe(1)) if names is None else names
+    found = names_of(forward, scope)
+    wanted = _wanted(forward, wrt)
+    derivation = derive(forward.program, Letters(found), wanted)
+    fill(derivation, [forward.tensors[v]._array() for v in forward.program.inputs])
+    return Explanation(derivation, lang=lang, values=values, sample=sample)
+
+
+def _wanted(forward: Forward, wrt: Any) -> list[Var] | None:
+    """The inputs of the program behind the tensors of `wrt`."""
+    if wrt is None:
+        return None
+    tensors = [wrt] if isinstance(wrt, Tensor) else list(wrt)
+    by_tensor = {id(t): v for v, t in forward.tensors.items() if v in forward.program.inputs}
+    missing = [t for t in tensors if id(t) not in by_tensor]
+    if missing:
+        raise RuntimeError(
+            message(
+                "a tensor of wrt= has no gradient here",
+                came=f"a tensor of shape {tuple(missing[0].shape)}",
+                expected="leaves that the loss was computed from, with requires_grad=True",
+                fix="leave wrt= out to see all of them",
+            )
+        )
+    return [by_tensor[id(t)] for t in tensors]
+
+
+def fill(derivation: Derivation, inputs: Sequence[Any]) -> None:
+    """Compute the value of every step, by the program that is shown."""
+    seed = [np.ones(v.shape, v.dtype.np) for v in derivation.joint.inputs[len(inputs) :]]
+    values = values_of(derivation.joint, [*inputs, *seed])
+    gradients = dict(zip(derivation.gradients, derivation.joint.outputs))
+    for step in derivation.steps:
+        v: Any = step.symbol.var
+        step.value = values[gradients[v]] if step.kind == "backward" else values[v]

@@ -1,0 +1,108 @@
+"""What the values of a forward pass are called: the user's names where they can be known.
+
+They come from the variables of the frames that ask, from the modules found there, and from the source of
+each operation's line; what has no name gets a letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import FrameType
+from typing import Any
+
+from ..program.ir import Equation, Var
+from ..tensor import Tensor
+from .lift import Forward
+from .source import Spot, spot
+
+
+class Names:
+    """Names of variables, and for parameters of modules where they belong.
+
+    of       the Python name of each variable that has one
+    modules  of a parameter: the module's path and the parameter's own name, as ("0", "weight")
+    """
+
+    def __init__(self) -> None:
+        self.of: dict[Var, str] = {}
+        self.modules: dict[Var, tuple[str, str]] = {}
+
+
+def names_of(forward: Forward, scope: Mapping[str, Any]) -> Names:
+    """The names of a forward pass; `scope` are the Python variables that may name its tensors."""
+    names = Names()
+    _from_scope(names, forward, scope)
+    _from_source(names, forward)
+    return names
+
+
+def scope_of(frame: FrameType | None) -> dict[str, Any]:
+    """The variables seen from a frame of the user's: those of its callers and modules too, nearest first."""
+    found: dict[str, Any] = {}
+    while frame is not None:
+        for values in (frame.f_locals, frame.f_globals):
+            for name, value in values.items():
+                if not name.startswith("__"):
+                    found.setdefault(name, value)
+        frame = frame.f_back
+    return found
+
+
+def _from_scope(names: Names, forward: Forward, scope: Mapping[str, Any]) -> None:
+    from ..nn import Module
+
+    by_tensor: dict[int, str] = {}
+    by_node: dict[Any, str] = {}
+    parameters: dict[int, tuple[str, str]] = {}
+    for name, value in scope.items():
+        if isinstance(value, Tensor):
+            by_tensor.setdefault(id(value), name)
+            if value._node is not None and not value.is_leaf:
+                by_node.setdefault(value._node, name)
+        elif isinstance(value, Module):
+            for path, p in value.named_parameters():
+                module, _, own = path.rpartition(".")
+                parameters.setdefault(id(p), (module or name, own))
+    for v, tensor in forward.tensors.items():
+        if id(tensor) in by_tensor:
+            names.of[v] = by_tensor[id(tensor)]
+        if id(tensor) in parameters:
+            names.modules[v] = parameters[id(tensor)]
+    for equation, node in forward.nodes.items():
+        if len(equation.outputs) == 1 and node in by_node:
+            names.of[equation.output] = by_node[node]
+
+
+def _from_source(names: Names, forward: Forward) -> None:
+    """Names that the lines give: of an operation alone on its spot, or of what a call works on."""
+    groups: dict[Any, list[Equation]] = {}
+    for e in forward.program.equations:
+        if e.where is not None:
+            groups.setdefault(e.where, []).append(e)
+    for where, equations in groups.items():
+        here = spot(where)
+        if here is None:
+            continue
+        last = equations[-1].output
+        if here.target and last not in names.of and last not in forward.program.outputs:
+            names.of[last] = here.target
+        _name_operands(names, here, _entering(equations, names))
+
+
+def _entering(equations: Iterable[Equation], names: Names) -> list[Var]:
+    """What a call works on: variables from outside that are no module's parameters."""
+    made: set[Var] = set()
+    found: dict[Var, None] = {}
+    for e in equations:
+        found.update((v, None) for v in e.inputs if v not in made and v not in names.modules)
+        made.update(e.outputs)
+    return list(found)
+
+
+def _name_operands(names: Names, here: Spot, entering: list[Var]) -> None:
+    distinct = list(dict.fromkeys(here.operands)) if len(entering) < len(here.operands) else here.operands
+    if len(distinct) != len(entering):
+        return
+    for v, name in zip(entering, distinct):
+        if name and v not in names.of:
+            names.of[v] = name

@@ -1,0 +1,108 @@
+"""A derivation as text, LaTeX and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import source_line
+from .derivation import Step
+from .notation import tex
+from .unicode import plain
+from .words import word
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
+
+_FEW = 6  # numbers that are written out
+
+
+def sections(e: Explanation) -> Iterator[tuple[str, list[Step]]]:
+    """Inputs, forward and backward pass, each with its heading."""
+    for kind, heading in (("input", "inputs"), ("forward", "forward"), ("backward", "backward")):
+        steps = [s for s in e.steps if s.kind == kind]
+        if steps:
+            yield word(heading, e.lang), steps
+
+
+def number(x: Any) -> str:
+    """One number, short."""
+    return f"{x:.4g}" if isinstance(x, (float, np.floating)) else str(x)
+
+
+def value(array: Any, lang: str = "en") -> str:
+    """An array in a few words: its numbers if they are few, else its shape, range and mean."""
+    a = np.asarray(array)
+    if not a.ndim:
+        return number(a.item())
+    if a.size <= _FEW:
+        return np.array2string(a, formatter={"float_kind": number}, separator=", ").replace("\n", "")
+    finite = a[np.isfinite(a)] if a.dtype.kind == "f" else a
+    spread = f"{number(finite.min())} … {number(finite.max())}" if finite.size else ""
+    return f"[{'×'.join(map(str, a.shape))}] {spread}"
+
+
+def text_page(e: Explanation) -> str:
+    """Plain text with Unicode formulas."""
+    lines = [word("title", e.lang).format(e.derivation.loss.text), ""]
+    for heading, steps in sections(e):
+        lines.append(heading)
+        rows = [(str(s), s) for s in steps]
+        width = min(max(len(text) for text, _ in rows), 60)
+        for text, s in rows:
+            shown = f"   = {value(e.shown(s), e.lang)}" if e.values and s.value is not None else ""
+            lines.append(f"  {text:<{width}}{shown}")
+            lines += _terms(e, s)
+        lines.append("")
+    legend = [f"{plain(k)} {word('is', e.lang)} {name}" for k, name in e.derivation.legend.items()]
+    if legend:
+        lines.append(f"{word('legend', e.lang)}: {', '.join(legend)}.")
+    lines.append(word("layout", e.lang))
+    return "\n".join(lines)
+
+
+def _terms(e: Explanation, s: Step) -> Iterator[str]:
+    """The edges of a sum over several uses."""
+    if len(s.terms) > 1:
+        for t in s.terms:
+            yield f"      {word('through', e.lang)} {t.consumer.text}: {plain(tex(t.formula))}"
+
+
+def latex_page(e: Explanation) -> str:
+    """An align* for each section."""
+    blocks = []
+    for heading, steps in sections(e):
+        rows = [
+            f"  {s.symbol.tex} &= {tex(s.formula)}" if s.formula is not None else f"  & {s.symbol.tex}"
+            for s in steps
+            if s.formula is not None
+        ]
+        if rows:
+            blocks.append("% " + heading + "\n\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}")
+    return "\n".join(blocks)
+
+
+def markdown_page(e: Explanation) -> str:
+    """Headings, a table of inputs, and formulas between dollar signs."""
+    out = [f"## {word('title', e.lang).format(f'${e.derivation.loss.tex}$')}", ""]
+    for heading, steps in sections(e):
+        out += [f"### {heading}", ""]
+        for s in steps:
+            shown = f" — {value(e.shown(s), e.lang)}" if e.values and s.value is not None else ""
+            place = f"  `{source_line(s.where).rpartition(': ')[2]}`" if s.where is not None else ""
+            out.append(f"- ${s.tex}${shown}{place}")
+            out += [
+                f"  - {word('through', e.lang)} ${t.consumer.tex}$: ${tex(t.formula)}$" for t in _several(s)
+            ]
+        out.append("")
+    legend = [f"${k}$ {word('is', e.lang)} `{name}`" for k, name in e.derivation.legend.items()]
+    if legend:
+        out.append(f"{word('legend', e.lang)}: {', '.join(legend)}.\n")
+    out.append(word("layout", e.lang))
+    return "\n".join(out) + "\n"
+
+
+def _several(s: Step) -> list[Any]:
+    return s.terms if len(s.terms) > 1 else []

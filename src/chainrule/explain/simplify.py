@@ -1,0 +1,199 @@
+"""Formulas made shorter by identities that a reader would apply in passing.
+
+NOTE [Proof] No identity is trusted: `simplified` evaluates a formula before and after at random points, and
+keeps it as it was if the two differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ops import arithmetic, movement, rearrange, view
+from ..ops.record import Op, Spec
+from ..types import FLOAT
+from .expr import Expr, Formula, Symbol, is_number, spec_of, symbols_in, value_of
+
+Rule = Callable[[Expr], Any]
+_RULES: dict[Op, list[Rule]] = {}
+
+
+def _rule(*ops: Op) -> Callable[[Rule], Rule]:
+    def add(rule: Rule) -> Rule:
+        for op in ops:
+            _RULES.setdefault(op, []).append(rule)
+        return rule
+
+    return add
+
+
+def simplified(x: Formula) -> Formula:
+    """An equal formula, or the same one: NOTE [Proof].
+
+    >>> from chainrule.explain.notation import tex
+    """
+    found = _shorter(x)
+    return found if found is x or _agree(x, found) else x
+
+
+def _shorter(x: Any) -> Any:
+    if not isinstance(x, Expr):
+        return x
+    operands = tuple(map(_shorter, x.operands))
+    if any(a is not b for a, b in zip(operands, x.operands)):
+        x = x.with_operands(operands)
+    for rule in _RULES.get(x.op, ()):
+        found = rule(x)
+        if found is not None:
+            return _shorter(found)
+    return _without_broadcasts(x)
+
+
+def _agree(a: Formula, b: Formula) -> bool:
+    """Whether two formulas have the same value at random points, to rounding, after broadcasting."""
+    rng = np.random.default_rng(0)
+    points = {s: _point(rng, s) for s in (*symbols_in(a), *symbols_in(b))}
+    try:
+        first, second = (np.asarray(value_of(x, points.__getitem__)) for x in (a, b))
+        second = np.broadcast_to(second, first.shape)
+    except (ValueError, TypeError, IndexError, RuntimeError):
+        return False
+    return np.allclose(first, second, rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def _point(rng: np.random.Generator, s: Symbol) -> Any:
+    if s.spec.dtype.category >= FLOAT:
+        return rng.uniform(0.2, 1.8, s.spec.shape).astype(s.spec.dtype.np)
+    return rng.integers(0, 2, s.spec.shape).astype(s.spec.dtype.np)
+
+
+# ----- the identities
+
+
+def _same_shape(x: Expr, a: Any) -> bool:
+    spec = spec_of(a)
+    return spec is not None and spec.shape == x.spec.shape
+
+
+def _is(a: Any, value: float) -> bool:
+    return is_number(a) and a == value
+
+
+@_rule(movement.to, rearrange.clone, rearrange.contiguous, movement.detach)
+def _same_value(x: Expr) -> Any:
+    return x.operands[0]
+
+
+@_rule(movement.reshape, movement.expand, movement.sum_to)
+def _same_shape_already(x: Expr) -> Any:
+    a = x.operands[0]
+    return a if is_number(a) or _same_shape(x, a) else None
+
+
+@_rule(view.transpose)
+def _twice_turned(x: Expr) -> Any:
+    a = x.operands[0]
+    if isinstance(a, Expr) and a.op is x.op and sorted(a.attributes) == sorted(x.attributes):
+        return a.operands[0]
+    return a if is_number(a) else None
+
+
+@_rule(arithmetic.mul)
+def _product(x: Expr) -> Any:
+    a, b = x.operands
+    if _is(a, 1):
+        return b
+    if _is(b, 1):
+        return a
+    if _is(a, 0) or _is(b, 0):
+        return 0
+    if is_number(a) and is_number(b):
+        return a * b
+    if _is(a, -1) or _is(b, -1):
+        return Expr(arithmetic.neg, (b if _is(a, -1) else a,), x.spec)
+    for this, other, swap in ((a, b, False), (b, a, True)):
+        if isinstance(this, Expr) and this.op is arithmetic.neg:
+            inner = this.operands[0]
+            pair = (other, inner) if swap else (inner, other)
+            return Expr(arithmetic.neg, (Expr(arithmetic.mul, pair, x.spec),), x.spec)
+    if is_number(b):  # numbers to the front
+        return Expr(x.op, (b, a), x.spec)
+    if isinstance(b, Expr) and b.op is arithmetic.mul and is_number(b.operands[0]):
+        inner = Expr(arithmetic.mul, (a, b.operands[1]), x.spec)
+        return Expr(arithmetic.mul, (b.operands[0], inner), x.spec)
+    if is_number(a) and isinstance(b, Expr) and b.op is arithmetic.mul and is_number(b.operands[0]):
+        return Expr(arithmetic.mul, (a * b.operands[0], b.operands[1]), x.spec)
+    if isinstance(a, Symbol) and a is b:
+        return Expr(arithmetic.pow, (a, 2), x.spec)
+    return None
+
+
+@_rule(arithmetic.add)
+def _sum(x: Expr) -> Any:
+    a, b = x.operands
+    if _is(a, 0):
+        return b
+    if _is(b, 0):
+        return a
+    if is_number(a) and is_number(b):
+        return a + b
+    if isinstance(b, Expr) and b.op is arithmetic.neg:
+        return Expr(arithmetic.sub, (a, b.operands[0]), x.spec)
+    return None
+
+
+@_rule(arithmetic.sub)
+def _difference(x: Expr) -> Any:
+    a, b = x.operands
+    if _is(b, 0):
+        return a
+    if _is(a, 0):
+        return Expr(arithmetic.neg, (b,), x.spec)
+    if is_number(a) and is_number(b):
+        return a - b
+    if isinstance(b, Expr) and b.op is arithmetic.neg:
+        return Expr(arithmetic.add, (a, b.operands[0]), x.spec)
+    return None
+
+
+@_rule(arithmetic.neg)
+def _negative(x: Expr) -> Any:
+    (a,) = x.operands
+    if is_number(a):
+        return -a
+    if isinstance(a, Expr) and a.op is arithmetic.neg:
+        return a.operands[0]
+    if isinstance(a, Expr) and a.op is arithmetic.sub:
+        return Expr(arithmetic.sub, (a.operands[1], a.operands[0]), x.spec)
+    return None
+
+
+@_rule(arithmetic.div)
+def _quotient(x: Expr) -> Any:
+    a, b = x.operands
+    return a if _is(b, 1) else a / b if is_number(a) and is_number(b) and b and a % b == 0 else None
+
+
+@_rule(arithmetic.pow)
+def _power(x: Expr) -> Any:
+    a, b = x.operands
+    return a if _is(b, 1) else 1 if _is(b, 0) else None
+
+
+def _without_broadcasts(x: Expr) -> Expr:
+    """Elementwise operations spread their operands themselves, if another one has the full shape."""
+    if not x.op.promote:
+        return x
+
+    def bare(a: Any) -> Any:
+        spread = isinstance(a, Expr) and a.op is movement.expand
+        others = [b for b in x.operands if b is not a]
+        return a.operands[0] if spread and any(_same_shape(x, b) for b in others) else a
+
+    operands = tuple(map(bare, x.operands))
+    return x.with_operands(operands) if any(a is not b for a, b in zip(operands, x.operands)) else x
+
+
+__all__ = ["Spec", "simplified"]

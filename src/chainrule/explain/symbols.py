@@ -1,0 +1,121 @@
+"""Letters for the values of a pass: the user's names as a mathematician writes them, others in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..program.ir import Program, Var
+from .expr import Symbol
+from .names import Names
+from .unicode import plain
+
+_GREEK = frozenset(
+    ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu",
+     "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"]
+)  # fmt: skip
+_HATTED = re.compile(r"^([A-Za-z])_?(hat|pred|predicted)$")
+_LOSS = frozenset({"loss", "l", "L", "cost", "error", "objective"})
+_PARTS = {"weight": "W", "bias": "b", "in_proj_weight": "W", "in_proj_bias": "b"}
+
+
+def letter(name: str) -> str:
+    r"""LaTeX of a Python name.
+
+    >>> letter("w_1"), letter("y_pred"), letter("theta"), letter("hidden2"), letter("x_data")
+    ('w_{1}', '\\hat{y}', '\\theta', '\\mathit{hidden}_{2}', 'x_{\\text{data}}')
+    """
+    hatted = _HATTED.match(name)
+    if hatted:
+        return rf"\hat{{{hatted[1]}}}"
+    stem, below = _split(name)
+    if stem in _GREEK:
+        stem = "\\" + stem
+    elif len(stem) > 1:
+        stem = rf"\mathit{{{stem}}}".replace("_", r"\_")
+    if not below:
+        return stem
+    short = below.isdigit() or len(below) == 1
+    return stem + (f"_{{{below}}}" if short else rf"_{{\text{{{below}}}}}")
+
+
+def _split(name: str) -> tuple[str, str]:
+    """A name's stem and its index."""
+    bare = name.strip("_") or name
+    numbered = re.match(r"^([A-Za-z]+?)_?(\d+)$", bare)
+    if numbered:
+        return numbered[1], numbered[2]
+    stem, _, below = bare.partition("_")
+    if below and (len(stem) == 1 or stem in _GREEK) and "_" not in below:
+        return stem, below
+    return bare, ""
+
+
+class Letters:
+    """Symbols of a program's variables, each letter once; the legend says what they stand for."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.legend: dict[str, str] = {}  # LaTeX: the Python name, where it is another one
+        self._taken: set[str] = set()
+        self._layers: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
+
+    def symbol(self, v: Var) -> Symbol:
+        """The symbol of a variable that has a name or belongs to a module; else the next u."""
+        name = self.names.of.get(v, "")
+        if name and not name.isidentifier():
+            name = name.rpartition(".")[2]
+        if v in self.names.modules and not name:
+            return self._parameter(v)
+        if name:
+            return self._made(v, letter(name), name)
+        return self.numbered(v, "u" if not v.ndim else "U")
+
+    def loss(self, v: Var) -> Symbol:
+        """The symbol of the result: L if that is what it is."""
+        name = self.names.of.get(v, "loss")
+        return self._made(v, "L" if name in _LOSS else letter(name), name)
+
+    def numbered(self, v: Var, base: str) -> Symbol:
+        """The next letter of a kind: z₁, z₂ …"""
+        self._counts[base] = self._counts.get(base, 0) + 1
+        return self._made(v, f"{base}_{{{self._counts[base]}}}", f"{base}{self._counts[base]}")
+
+    def layer(self, module: str) -> int:
+        """The number of a module with parameters, in the order of first use."""
+        return self._layers.setdefault(module, len(self._layers) + 1)
+
+    def _parameter(self, v: Var) -> Symbol:
+        module, own = self.names.modules[v]
+        k = self.layer(module)
+        base = _PARTS.get(own, letter(own))
+        symbol = self._made(v, f"{base}^{{({k})}}", f"{_PARTS.get(own, own)}{k}")
+        self.legend[symbol.tex] = f"{module}.{own}"
+        return symbol
+
+    def _made(self, v: Var, tex: str, code: str) -> Symbol:
+        tex = self._unique(tex)
+        if plain(tex) != code and tex not in self.legend and code.isidentifier():
+            self.legend[tex] = code
+        return Symbol(tex, plain(tex), re.sub(r"\W", "_", code), v.spec, v)
+
+    def _unique(self, tex: str) -> str:
+        found, primes = tex, 0
+        while found in self._taken:
+            primes += 1
+            found = tex + "'" * primes
+        self._taken.add(found)
+        return found
+
+
+def gradient(of: Symbol, by: Symbol) -> Symbol:
+    """∂L/∂v."""
+    tex = rf"\frac{{\partial {of.tex}}}{{\partial {by.tex}}}"
+    return Symbol(tex, f"∂{of.text}/∂{by.text}", f"d_{by.code}", by.spec, by.var)
+
+
+def symbols_of(program: Program, cuts: Iterable[Var], letters: Letters) -> dict[Var, Symbol]:
+    """A symbol for each variable that is shown; the result's is its own."""
+    result = program.outputs[0]
+    return {v: letters.loss(v) if v is result else letters.symbol(v) for v in cuts}
