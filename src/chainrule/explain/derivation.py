@@ -90,7 +90,7 @@ class Derivation:
 def cuts_of(program: Program, named: Mapping[Var, Any]) -> list[Var]:
     """The variables that are shown: NOTE above."""
     readers = uses(program)
-    chosen: dict[Var, None] = dict.fromkeys([*program.inputs, *program.constants])
+    chosen: dict[Var, None] = dict.fromkeys([*program.constants, *program.inputs])
     depth: dict[Var, int] = {}
     for e in program.equations:
         depth_here = 1 + sum(depth.get(v, 0) for v in e.inputs if v not in chosen)
@@ -135,7 +135,7 @@ def derive(program: Program, letters: Letters, wrt: Sequence[Var] | None = None)
     known: dict[Var, Any] = {**symbols, **numbers}
     inputs = [
         Step("input", symbols[v], None, v.shape)
-        for v in (*program.inputs, *program.constants)
+        for v in (*program.constants, *program.inputs)
         if v not in numbers
     ]
     composer = Composer(program.equations, known)
@@ -151,9 +151,10 @@ def derive(program: Program, letters: Letters, wrt: Sequence[Var] | None = None)
     gradients = {v: gradient(symbols[result], symbols[v]) for v in order}
     seed = joint.inputs[len(program.inputs)]
     reverse = Composer(joint.equations, {**known, seed: 1, **_arrivals(joint, order, gradients)})
+    ready = {v: i for i, e in enumerate(joint.equations) for v in e.outputs}
+    arrived = sorted(zip(order, joint.outputs), key=lambda pair: ready.get(pair[1], -1))
     backward = [
-        _backward(v, joint.outputs[i], parts.get(v, ()), reverse, gradients, symbols, program, where)
-        for i, v in enumerate(order)
+        _backward(v, g, parts.get(v, ()), reverse, gradients, symbols, program, where) for v, g in arrived
     ]
     return Derivation(
         program, joint, [*inputs, *forward, *backward], symbols, gradients, letters.legend, symbols[result]

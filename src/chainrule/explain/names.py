@@ -20,7 +20,7 @@ class Names:
     """Names of variables, and for parameters of modules where they belong.
 
     of       the Python name of each variable that has one
-    modules  of a parameter: the module's path and the parameter's own name, as ("0", "weight")
+    modules  of a parameter: the module's path and the parameter's own name, as ("model.0", "weight")
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def _from_scope(names: Names, forward: Forward, scope: Mapping[str, Any]) -> Non
         elif isinstance(value, Module):
             for path, p in value.named_parameters():
                 module, _, own = path.rpartition(".")
-                parameters.setdefault(id(p), (module or name, own))
+                parameters.setdefault(id(p), (f"{name}.{module}" if module else name, own))
     for v, tensor in forward.tensors.items():
         if id(tensor) in by_tensor:
             names.of[v] = by_tensor[id(tensor)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..program.ir import Program, Var
+from ..program.ir import Equation, Program, Var
 from .expr import Symbol
 from .names import Names
 from .unicode import plain
@@ -59,10 +59,11 @@ class Letters:
         self.legend: dict[str, str] = {}  # LaTeX: the Python name, where it is another one
         self._taken: set[str] = set()
         self._layers: dict[str, int] = {}
+        self._of_layer: dict[Var, int] = {}
         self._counts: dict[str, int] = {}
 
-    def symbol(self, v: Var) -> Symbol:
-        """The symbol of a variable that has a name or belongs to a module; else the next u."""
+    def symbol(self, v: Var, maker: Equation | None = None) -> Symbol:
+        """The symbol of a variable that has a name or belongs to a module; else z or a of a layer, or u."""
         name = self.names.of.get(v, "")
         if name and not name.isidentifier():
             name = name.rpartition(".")[2]
@@ -70,7 +71,19 @@ class Letters:
             return self._parameter(v)
         if name:
             return self._made(v, letter(name), name)
-        return self.numbered(v, "u" if not v.ndim else "U")
+        kind, k = self._place(maker)
+        if not k:
+            return self.numbered(v, "u" if not v.ndim else "U")
+        self._of_layer[v] = k
+        return self._made(v, f"{kind}^{{({k})}}", f"{kind}{k}")
+
+    def _place(self, maker: Equation | None) -> tuple[str, int]:
+        """("z", k) for what layer k makes with its parameters, ("a", k) for what is made of that alone."""
+        inputs = maker.inputs if maker is not None else []
+        for x in inputs:
+            if x in self.names.modules:
+                return "z", self.layer(self.names.modules[x][0])
+        return "a", self._of_layer.get(inputs[0], 0) if len(inputs) == 1 else 0
 
     def loss(self, v: Var) -> Symbol:
         """The symbol of the result: L if that is what it is."""
@@ -96,7 +109,7 @@ class Letters:
 
     def _made(self, v: Var, tex: str, code: str) -> Symbol:
         tex = self._unique(tex)
-        if plain(tex) != code and tex not in self.legend and code.isidentifier():
+        if v in self.names.of and plain(tex) != code and tex not in self.legend:
             self.legend[tex] = code
         return Symbol(tex, plain(tex), re.sub(r"\W", "_", code), v.spec, v)
 
@@ -118,4 +131,9 @@ def gradient(of: Symbol, by: Symbol) -> Symbol:
 def symbols_of(program: Program, cuts: Iterable[Var], letters: Letters) -> dict[Var, Symbol]:
     """A symbol for each variable that is shown; the result's is its own."""
     result = program.outputs[0]
-    return {v: letters.loss(v) if v is result else letters.symbol(v) for v in cuts}
+    maker = {v: e for e in program.equations for v in e.outputs}
+    for e in program.equations:
+        for v in e.inputs:
+            if v in letters.names.modules:
+                letters.layer(letters.names.modules[v][0])
+    return {v: letters.loss(v) if v is result else letters.symbol(v, maker.get(v)) for v in cuts}
