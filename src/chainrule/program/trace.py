@@ -344,7 +344,7 @@ def trace(
     """
     if clock.tracer is not None:
         raise TraceError("a compiled step cannot be traced inside the trace of another one")
-    guards = Guards(function, args)
+    guards = Guards(function, args, kwargs)
     tracer = Tracer(list(tensors_in((args, kwargs or {}))))
     clock.tracer = tracer
     value = None
