@@ -166,3 +166,12 @@ def test_calls_stay_native():
         step = cr.compile(function)
         step(cr.ones(2)), step(cr.ones(2))
         assert not hasattr(type(step).__call__, "__code__")
+
+
+def test_a_list_or_dictionary_that_is_an_argument_may_be_filled_anew():
+    step = cr.compile(lambda batch, pair: batch["x"] + pair[0] * pair[1])
+    batch, pair = {}, [None, None]
+    for i in range(4):
+        batch["x"], pair[:] = cr.full((2,), float(i)), [cr.ones(2), cr.ones(2)]
+        assert step(batch, pair).tolist() == [i + 1.0] * 2
+    assert [len(kinds) for kinds in step._kinds.values()] == [1]

@@ -23,7 +23,7 @@ class Guards:
         self, function: Callable[..., Any], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> None:
         found = Reach((function, *_leaves((args, kwargs or {}))))
-        self.bindings, self.lists = found.bindings, found.lists
+        self.bindings, self.lists, self.generators = found.bindings, found.lists, found.generators
         self.modules = [(part, list(_attributes(part))) for part in found.modules]
         self.count = _structure.count[0]
 

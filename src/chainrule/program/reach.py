@@ -18,6 +18,7 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodT
 from typing import Any, NamedTuple
 
 from ..ops.record import Carrier
+from .draws import is_generator
 
 SIMPLE = (int, float, bool, str, bytes, complex, type(None))
 _PACKAGE = __name__.partition(".")[0]
@@ -85,12 +86,13 @@ class _Space(NamedTuple):
 
 
 class Reach:
-    """The walk: `bindings`, `lists` with their items, and `modules` that it met."""
+    """The walk: `bindings`, `lists` with their items, `modules` and random `generators` that it met."""
 
     def __init__(self, values: Iterable[Any]) -> None:
         self.bindings: list[Binding] = []
         self.lists: list[tuple[list[Any], tuple[Any, ...]]] = []
         self.modules: list[Any] = []
+        self.generators: list[Any] = []
         self._seen: dict[int, Any] = {}
         self._names: set[str] = set()
         self._spaces: list[_Space] = []
@@ -157,6 +159,8 @@ class Reach:
                 self._spaces.append(_Space(value.__dict__, value.__dict__, "object", set()))
         elif isinstance(value, type):
             self._class(value, _MAKERS)
+        elif is_generator(value):
+            self.generators.append(value)
         elif hasattr(type(value), "named_modules"):
             self._module(value)
         else:

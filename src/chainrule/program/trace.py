@@ -352,7 +352,7 @@ def trace(
         given = dict(numbers_in((args, kwargs or {})))
         chosen = {path: tracer.scalar(path, given[path]) for path in scalars}
         args, kwargs = replaced((args, kwargs or {}), chosen)
-        before = random_states()
+        before = random_states(guards.generators)
         value = function(*args, **kwargs)
         refuse_draws(before)
         found = tracer.finish(value)
