@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Shape
+from .arithmetic import rsqrt
 from .movement import reshape
 from .record import Op, Spec, structured
 from .reduce import sum
@@ -47,7 +48,7 @@ def _layer_pull(
     g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float, *, needs: Any
 ) -> list[Any]:
     """r·(u − mean(u) − x̂·mean(u·x̂)) with u = g·w for x; g·x̂ for w; g for b."""
-    r = (y[2] + eps) ** -0.5
+    r = rsqrt(y[2] + eps)
     hat = (x - y[1]) * r
     dx = dw = None
     if needs[0]:
@@ -62,7 +63,7 @@ def _batch_pull(
     g: Any, y: Any, x: Any, w: Any, b: Any, dims: Dims, channel: int, eps: float, *, needs: Any
 ) -> list[Any]:
     """As layer norm's; the weight is constant within a group, so its sums are those of x's share as well."""
-    r = (y[2] + eps) ** -0.5
+    r = rsqrt(y[2] + eps)
     hat = (x - y[1]) * r
     level, along = sum(g[0], dims, True), sum(g[0] * hat, dims, True)
     flat = (-1,)
