@@ -15,7 +15,7 @@ from ..ops import movement
 from ..program.differentiate import with_contributions
 from ..program.ir import Equation, Program, Var, uses
 from ..types import FLOAT
-from .expr import Composer, Formula, Symbol
+from .expr import Composer, Expr, Formula, Symbol
 from .notation import tex
 from .simplify import simplified
 from .symbols import Letters, gradient, symbols_of
@@ -150,7 +150,8 @@ def derive(program: Program, letters: Letters, wrt: Sequence[Var] | None = None)
     joint, parts = with_contributions(program, order)
     gradients = {v: gradient(symbols[result], symbols[v]) for v in order}
     seed = joint.inputs[len(program.inputs)]
-    reverse = Composer(joint.equations, {**known, seed: 1, **_arrivals(joint, order, gradients)})
+    zeros = {v: _constant(v, a) for v, a in joint.constants.items() if v not in program.constants}
+    reverse = Composer(joint.equations, {**known, **zeros, seed: 1, **_arrivals(joint, order, gradients)})
     ready = {v: i for i, e in enumerate(joint.equations) for v in e.outputs}
     arrived = sorted(zip(order, joint.outputs), key=lambda pair: ready.get(pair[1], -1))
     backward = [
@@ -159,6 +160,12 @@ def derive(program: Program, letters: Letters, wrt: Sequence[Var] | None = None)
     return Derivation(
         program, joint, [*inputs, *forward, *backward], symbols, gradients, letters.legend, symbols[result]
     )
+
+
+def _constant(v: Var, array: Any) -> Formula:
+    """An array of one number: what a result that the loss does not use sends back is zero."""
+    number = array.flat[0].item() if array.size else 0.0
+    return Expr(movement.expand, (number, v.shape), v.spec) if v.ndim else number
 
 
 def _between(program: Program, wrt: Sequence[Var]) -> set[Var]:

@@ -121,6 +121,10 @@ def value_of(x: Formula, values: Callable[[Symbol], Any]) -> Any:
             operands.append(v)
         else:
             operands.append(a)
+    if is_number(operands[0]) and not (held and x.op.promote):  # the formula's dtype, not the default one
+        v = Var((), x.spec.dtype)
+        held[v] = np.asarray(operands[0], v.dtype.np)
+        operands[0] = v
     args = (tuple(operands), *x.args[1:]) if x.op.nargs < 0 else (*operands, *x.attributes)
     outputs = [Var(*x.spec)] * max(x.op.outputs, x.index + 1)
     with np.errstate(all="ignore"):

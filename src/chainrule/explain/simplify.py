@@ -44,11 +44,12 @@ def _shorter(x: Any) -> Any:
     operands = tuple(map(_shorter, x.operands))
     if any(a is not b for a, b in zip(operands, x.operands)):
         x = x.with_operands(operands)
+    x = _without_broadcasts(x)
     for rule in _RULES.get(x.op, ()):
         found = rule(x)
         if found is not None:
             return _shorter(found)
-    return _without_broadcasts(x)
+    return x
 
 
 def _agree(a: Formula, b: Formula) -> bool:
@@ -89,7 +90,19 @@ def _same_value(x: Expr) -> Any:
 @_rule(movement.reshape, movement.expand, movement.sum_to)
 def _same_shape_already(x: Expr) -> Any:
     a = x.operands[0]
-    return a if is_number(a) or _same_shape(x, a) else None
+    if x.op is movement.reshape and _filled(a):
+        return Expr(movement.expand, (a.operands[0], x.spec.shape), x.spec)
+    return a if _same_shape(x, a) or (is_number(a) and not x.spec.shape) else None
+
+
+def _filled(a: Any) -> bool:
+    """Whether it is an array of one number."""
+    return isinstance(a, Expr) and a.op is movement.expand and _fixed(a.operands[0])
+
+
+def _fixed(a: Any) -> bool:
+    """Whether it is a number, such as 1/6."""
+    return is_number(a) or (isinstance(a, Expr) and not a.spec.shape and all(map(_fixed, a.operands)))
 
 
 @_rule(view.transpose)
@@ -97,7 +110,7 @@ def _twice_turned(x: Expr) -> Any:
     a = x.operands[0]
     if isinstance(a, Expr) and a.op is x.op and sorted(a.attributes) == sorted(x.attributes):
         return a.operands[0]
-    return a if is_number(a) else None
+    return Expr(movement.expand, (a.operands[0], x.spec.shape), x.spec) if _filled(a) else None
 
 
 @_rule(arithmetic.mul)
@@ -121,10 +134,10 @@ def _product(x: Expr) -> Any:
     if is_number(b):  # numbers to the front
         return Expr(x.op, (b, a), x.spec)
     if isinstance(b, Expr) and b.op is arithmetic.mul and is_number(b.operands[0]):
+        if is_number(a):
+            return Expr(arithmetic.mul, (a * b.operands[0], b.operands[1]), x.spec)
         inner = Expr(arithmetic.mul, (a, b.operands[1]), x.spec)
         return Expr(arithmetic.mul, (b.operands[0], inner), x.spec)
-    if is_number(a) and isinstance(b, Expr) and b.op is arithmetic.mul and is_number(b.operands[0]):
-        return Expr(arithmetic.mul, (a * b.operands[0], b.operands[1]), x.spec)
     if isinstance(a, Symbol) and a is b:
         return Expr(arithmetic.pow, (a, 2), x.spec)
     return None
@@ -186,6 +199,10 @@ def _without_broadcasts(x: Expr) -> Expr:
     """Elementwise operations spread their operands themselves, if another one has the full shape."""
     if not x.op.promote:
         return x
+    if any(map(_filled, x.operands)) and all(_filled(a) or _fixed(a) for a in x.operands):
+        numbers = tuple(a.operands[0] if _filled(a) else a for a in x.operands)
+        single = Expr(x.op, (*numbers, *x.attributes), Spec((), x.spec.dtype), x.index)
+        return Expr(movement.expand, (single, x.spec.shape), x.spec)
 
     def bare(a: Any) -> Any:
         spread = isinstance(a, Expr) and a.op is movement.expand
