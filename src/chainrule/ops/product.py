@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..types import Shape, broadcast_shapes
-from .movement import reshape
+from .movement import expand, reshape
 from .record import MUL, Bad, Op, Spec, structured
+from .rules import sum_dtype
 
 
 def adjoint(a: Any) -> Any:
@@ -240,6 +241,24 @@ place_diagonal = structured(
     shape=lambda a, have, want, shape: shape,
     vjp=(lambda g, y, a, have, want, shape: einsum([g], (want,), have),),
     samples=lambda rng: [(rng.normal(size=3), "i", "ii", (3, 3)), (rng.normal(size=3), "i", "ij", (3, 2))],
+)
+
+
+def _trace_shape(a: Spec) -> Shape:
+    if a.ndim != 2 or a.shape[0] != a.shape[1]:
+        raise RuntimeError(f"trace: A must be batches of square matrices, but they are {list(a.shape)}")
+    return ()
+
+
+trace = structured(
+    "trace",
+    lambda a: np.trace(a, dtype=np.int64 if a.dtype.kind in "biu" else a.dtype),
+    tex=r"\operatorname{{tr}}({0})",
+    lower="by its NumPy forward: a walk along one diagonal",
+    shape=_trace_shape,
+    dtype=sum_dtype,
+    vjp=(lambda g, y, a: place_diagonal(expand(g, a.shape[:1]), "i", "ii", a.shape),),
+    samples=lambda rng: [(rng.normal(size=(3, 3)),)],
 )
 einsum: Op = structured(
     "einsum",
