@@ -72,7 +72,7 @@ class Letters:
         if name:
             return self._made(v, letter(name), name)
         kind, k = self._place(maker)
-        if not k:
+        if not k or f"{kind}^{{({k})}}" in self._taken:
             return self.numbered(v, "u" if not v.ndim else "U")
         self._of_layer[v] = k
         return self._made(v, f"{kind}^{{({k})}}", f"{kind}{k}")
@@ -102,8 +102,10 @@ class Letters:
     def _parameter(self, v: Var) -> Symbol:
         module, own = self.names.modules[v]
         k = self.layer(module)
-        base = _PARTS.get(own, letter(own))
-        symbol = self._made(v, f"{base}^{{({k})}}", f"{_PARTS.get(own, own)}{k}")
+        stem, _, below = own.partition("_")
+        base = _PARTS.get(own) or (_PARTS[stem] + rf"_{{{below}}}" if stem in _PARTS else letter(own))
+        base = base.replace("_l0}", "}")  # of a recurrent net's only layer
+        symbol = self._made(v, f"{base.replace('_l', '_')}^{{({k})}}", f"{_PARTS.get(own, own)}{k}")
         self.legend[symbol.tex] = f"{module}.{own}"
         return symbol
 
