@@ -1,20 +1,59 @@
-"""Formulas in LaTeX, from the records' own notation."""
+"""Formulas in LaTeX, from the records' own notation.
+
+A record writes its operation with places for the operands and says how tightly the whole binds. An operand
+that binds less tightly than its place asks for is put into parentheses, no other.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from ..ops.record import ADD, ATOM, MUL, NEG, Op
+from ..ops.record import ADD, ATOM, BIG, DOT, HAD, MUL, NEG, POW
 from .expr import Expr, Symbol
 
 _PLACE = re.compile(r"\{(\d)\}")
-_OPENING, _CLOSING = ("(", "\x01", ",", "|", "["), (")", "\x02", ",", "|", "]")
+_COUNT = re.compile(r"\\count\{(\d+)\}")
+_OPENING = ("(", "\x01", ",", "|", "[", ";", r"\lVert", r"\lfloor", r"\lceil", r"\{{")
+_CLOSING = (")", "\x02", ",", "|", "]", ";", r"\right|", r"\rVert", r"\rfloor", r"\rceil")
+_RELATIONS = ("=", "<", ">", r"\ge", r"\le", r"\ne", r"\approx", r"\in", r"\text")
+_BETWEEN_NUMBERS = re.compile(r"(\S) \\, (?=\d)")
+_sizes: Mapping[int, str] = {}
 
 
 def tex(x: Any) -> str:
     """The LaTeX of a formula."""
     return _written(x)[0]
+
+
+@contextmanager
+def sizes(letters: Mapping[int, str]) -> Iterator[None]:
+    """Within it, counts such as the 1/6 of a mean are written by these letters: {6: "n"}."""
+    global _sizes
+    before, _sizes = _sizes, letters
+    try:
+        yield
+    finally:
+        _sizes = before
+
+
+def number(x: Any) -> tuple[str, int]:
+    """A number as people write it: 2, not 2.0; 0.1; 1.5·10⁻⁷."""
+    if isinstance(x, bool) or not isinstance(x, (int, float)):
+        return rf"\text{{{x}}}".replace("_", r"\_"), ATOM
+    text = f"{x:.6g}"
+    mantissa, e, exponent = text.partition("e")
+    if e:
+        text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+    text = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{nan}"}.get(text, text)
+    return text, NEG if text.startswith("-") else MUL if e else ATOM
+
+
+def count(n: int) -> str:
+    """A number of elements: its letter, if it has one."""
+    return _sizes.get(n, str(n))
 
 
 def _written(x: Any) -> tuple[str, int]:
@@ -28,18 +67,6 @@ def _written(x: Any) -> tuple[str, int]:
     return number(x)
 
 
-def number(x: Any) -> tuple[str, int]:
-    """A number as people write it: 2, not 2.0; 0.1; 1.5·10⁻⁷."""
-    if isinstance(x, bool) or not isinstance(x, (int, float)):
-        return rf"\text{{{x}}}".replace("_", r"\_"), ATOM
-    text = f"{x:.6g}"
-    mantissa, e, exponent = text.partition("e")
-    if e:
-        text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
-    text = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{nan}"}.get(text, text)
-    return text, ADD if text.startswith("-") else MUL if e else ATOM
-
-
 def _power_of(symbol: str) -> int:
     """How tightly a symbol holds together: one that stands for an expression may not be an atom."""
     depth = 0
@@ -47,48 +74,92 @@ def _power_of(symbol: str) -> int:
         depth += (c in "{(") - (c in "})")
         if not depth and c in "+-" and i:
             return ADD
-    return MUL if r"\," in symbol or symbol.startswith(r"\frac") else ATOM
+    if r"\," in symbol:
+        return MUL
+    return POW if symbol.startswith(r"\frac") else ATOM
 
 
-def template(op: Op, x: Expr) -> str:
-    """The record's notation; a product of arrays is marked as elementwise."""
-    found: Any = op.tex
-    return found(*x.args) if callable(found) else found
+def template(x: Expr) -> tuple[str, int]:
+    """The record's notation for these arguments, and its binding power."""
+
+    def spec(a: Any) -> Any:
+        return a.spec if isinstance(a, (Expr, Symbol)) else a
+
+    specs = [[spec(a) for a in x.operands], *x.attributes] if x.op.nargs < 0 else [spec(a) for a in x.args]
+    found = x.op.form(*specs) if x.op.form is not None else None
+    return found if found is not None else (x.op.tex, x.op.prec)
 
 
 def _operation(x: Expr) -> tuple[str, int]:
-    op = x.op
-    shape = template(op, x)
-    if op.nargs < 0:
-        return shape.format(", ".join(map(tex, x.operands)), *map(tex, x.attributes)), op.prec
-    parts = []
-    for i, a in enumerate(x.args):
-        text, power = _written(a)
-        if _needs_parentheses(shape, i, power, op.prec):
+    shape, power = template(x)
+    shape = _COUNT.sub(lambda m: count(int(m[1])), shape)
+    if x.op.nargs < 0:
+        return shape.format(", ".join(map(tex, x.operands)), *map(tex, x.attributes)), power
+    parts = [_written(a) for a in x.args]
+    texts = [text for text, _ in parts]
+    for place in _places(shape):
+        text, bound = parts[place.index]
+        if not place.admits(bound, power):
             text = rf"\left({text}\right)"
-        elif "^" in text and f"{{{i}}}^" in shape:
-            text = f"{{{text}}}"  # two superscripts in a row are not LaTeX
-        parts.append(text)
-    return _tidy(shape.format(*parts)), op.prec
+        else:
+            if place.raised and "^" in text:
+                text = f"{{{text}}}"  # two superscripts in a row are not LaTeX
+            power = place.after(power, bound)
+        texts[place.index] = text
+    found = _tidy(shape.format(*texts))
+    return found, min(power, NEG) if found.startswith("-") else power
 
 
-def _needs_parentheses(shape: str, i: int, power: int, outer: int) -> bool:
-    """Whether an operand must be enclosed where it stands in the notation."""
+class _Place:
+    """Where an operand stands in a notation."""
+
+    def __init__(self, index: int, before: str, after: str) -> None:
+        self.index = index
+        self.first, self.last = not before, not after
+        self.raised = after.startswith(("^", "'", "_"))
+        self.enclosed = before.endswith(_OPENING) and after.startswith(_CLOSING)
+        self.negated = before.endswith("-")
+        starts = self.first or before.endswith((*_OPENING, *_RELATIONS, "+", "-"))
+        self.added = starts and (self.last or after.startswith((*_CLOSING, *_RELATIONS, "+", "-")))
+
+    def admits(self, bound: int, outer: int) -> bool:
+        """Whether an operand that binds like this goes without parentheses."""
+        if self.enclosed or (self.first and self.last):
+            return True
+        if self.raised:
+            return bound >= ATOM
+        if self.added:
+            return bound >= BIG or not self.negated
+        here = MUL if outer == ADD else outer
+        if here not in _PRODUCTS:
+            return bound >= min(here, POW) and bound != NEG
+        if bound in (NEG, MUL) and self.first:
+            return True
+        if bound == BIG:
+            return self.last
+        return bound >= here and not (here == HAD and bound == DOT)
+
+    def after(self, outer: int, bound: int) -> int:
+        """The binding power of the whole, with such an operand in it."""
+        if self.first and self.last:
+            return bound
+        if self.enclosed or self.raised:
+            return outer
+        if outer == NEG and bound == BIG:
+            return ADD
+        return min(outer, bound) if outer in _PRODUCTS else outer
+
+
+_PRODUCTS = frozenset({MUL, HAD, DOT})
+
+
+def _places(shape: str) -> Iterator[_Place]:
     plain = shape.replace("{{", "\x01").replace("}}", "\x02")
-    for place in _PLACE.finditer(plain):
-        if int(place[1]) != i:
-            continue
-        before, after = plain[: place.start()].rstrip(), plain[place.end() :].lstrip()
-        if before.endswith(_OPENING) and after.startswith(_CLOSING):
-            continue
-        raised, negated = after.startswith("^"), before.endswith("-")
-        if power < outer or (power == outer and (negated or (raised and power < ATOM))):
-            return True
-        if (power <= MUL and raised) or (power == NEG and before):
-            return True
-    return False
+    for found in _PLACE.finditer(plain):
+        yield _Place(int(found[1]), plain[: found.start()].rstrip(), plain[found.end() :].lstrip())
 
 
 def _tidy(text: str) -> str:
-    """No sign after a sign."""
-    return text.replace("+ -", "- ").replace("- -", "+ ").replace("  ", " ")
+    """No sign after a sign, a dot between numbers."""
+    text = text.replace("+ -", "- ").replace("- -", "+ ").replace("  ", " ")
+    return _BETWEEN_NUMBERS.sub(r"\1 \\cdot ", text)

@@ -12,7 +12,8 @@ from ..types import DType, Shape, broadcast_shapes, complex64, complex128, scala
 Rule = Callable[..., Any]
 
 # Binding powers of the printed notation, weakest first.
-ADD, MUL, NEG, POW, ATOM = 1, 2, 3, 4, 5
+# BIG operators such as Σ reach to the end of a product; HAD is ⊙, DOT is matrices side by side.
+ADD, NEG, BIG, MUL, HAD, DOT, POW, ATOM = range(1, 9)
 
 
 class Spec(NamedTuple):
@@ -62,6 +63,8 @@ class Op:
     view      the result may share the input's memory
     outputs   1, or more for operations that return a tuple
     tex, prec the mathematician's notation with {0}, {1} … and its binding power
+    form      where both depend on the arguments: a function of their specs and the attributes that returns
+              them, or None for tex and prec; a count within it is written \\count{6}
     lower     how the compiler emits it: data for elementwise operations, or the reason for its absence
     domain    where to sample each argument (elementwise): (low, high)
     samples   argument tuples to try (structured): a function of a NumPy Generator
@@ -73,9 +76,9 @@ class Op:
 
     __slots__ = (
         "attrs", "bad", "complex_pulls", "d", "differentiable", "domain", "drops", "dtype", "floats",
-        "forward", "grad_name", "joint", "lower", "name", "nargs", "needs", "nondiff", "outputs", "prec",
-        "promote", "pulls", "reads", "reads_each", "reads_outputs", "reads_y", "refuses", "samples", "shape",
-        "singular", "sizes", "tex", "view", "vjp", "weak",
+        "form", "forward", "grad_name", "joint", "lower", "name", "nargs", "needs", "nondiff", "outputs",
+        "prec", "promote", "pulls", "reads", "reads_each", "reads_outputs", "reads_y", "refuses", "samples",
+        "shape", "singular", "sizes", "tex", "view", "vjp", "weak",
     )  # fmt: skip
 
     name: str
@@ -270,6 +273,7 @@ def elementwise(
     tex: str,
     lower: str,
     prec: int = ATOM,
+    form: Rule | None = None,
     nargs: int | None = None,
     attrs: Mapping[str, Any] | None = None,
     shape: Rule | None = None,
@@ -295,7 +299,8 @@ def elementwise(
         Op(
             name, forward, nargs=count, attrs=tuple(attrs or ()), d=d, vjp=None,
             shape=shape or broadcast_shape, dtype=dtype, floats=floats, weak=weak, view=False, outputs=1,
-            promote=promote if promote is not None else tuple(range(count)), tex=tex, prec=prec, lower=lower,
+            promote=promote if promote is not None else tuple(range(count)), tex=tex, prec=prec,
+            form=form, lower=lower,
             domain=domain, samples=_sampler(domain, count, attrs) if attrs else None, singular=singular,
             bad=tuple(bad), refuses=refuses, nondiff=nondiff,
             grad_name=grad_name or camel(name) + "Backward0",
@@ -325,6 +330,7 @@ def structured(
     vjp: Any = None,
     dtype: Any = "same",
     prec: int = ATOM,
+    form: Rule | None = None,
     lower: str = "by a registered lowering, with the compiler",
     view: bool = False,
     outputs: int = 1,
@@ -339,8 +345,8 @@ def structured(
         Op(
             name, forward, nargs=nargs, attrs=parameters[1 if nargs < 0 else nargs :], d=None, vjp=vjp,
             shape=shape, dtype=dtype, floats=False, weak=False, promote=(), view=view, outputs=outputs,
-            tex=tex, prec=prec, lower=lower, domain=None, samples=samples, singular=singular, bad=tuple(bad),
-            refuses="", nondiff=nondiff, grad_name=grad_name or camel(name) + "Backward0",
+            tex=tex, prec=prec, form=form, lower=lower, domain=None, samples=samples, singular=singular,
+            bad=tuple(bad), refuses="", nondiff=nondiff, grad_name=grad_name or camel(name) + "Backward0",
         )
     )  # fmt: skip
 
