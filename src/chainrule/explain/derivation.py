@@ -122,7 +122,7 @@ def _in_place(e: Equation) -> bool:
 
 def _transparent(e: Equation) -> bool:
     """Whether it only shows the same numbers in another way."""
-    return e.op.view or e.op in (movement.to,)
+    return e.op.view or e.op.tex == "{0}"
 
 
 def derive(program: Program, letters: Letters, wrt: Sequence[Var] | None = None) -> Derivation:
