@@ -69,6 +69,13 @@ class Explanation:
         """The derivation as Markdown with formulas between dollar signs."""
         return markdown_page(self)
 
+    def graph(self, depth: int | None = None, modules: Mapping[Var, str] | None = None) -> str:
+        """The computation graph as SVG, with modules open down to a depth."""
+        from .drawing import svg_of
+        from .graph import Graph
+
+        return svg_of(Graph(self.derivation, modules), depth=depth, lang=self.lang)
+
     def _repr_markdown_(self) -> str:
         return self.markdown()
 

@@ -31,6 +31,34 @@ _WORDS = {
     "title": ("The gradient of {0}, step by step", "{0} 的梯度：逐步推导"),
     "gradient": ("gradient", "梯度"),
     "formula": ("formula", "公式"),
+    "graph": ("Computation graph", "计算图"),
+    "graph_of": ("Computation graph of {0}", "{0} 的计算图"),
+    "graph_key": (
+        "Solid arrows carry values forward; dashed arrows carry gradients back.",
+        "实线箭头表示数值向前传播，虚线箭头表示梯度反向传播。",
+    ),
+    "steps_in": ("steps: {0}", "{0} 步"),
+    "inside": ("Inside {0}", "{0} 内部"),
+    "opened": ("modules open", "展开模块"),
+    "closed": ("modules closed", "折叠模块"),
+    "previous": ("Previous step", "上一步"),
+    "next": ("Next step", "下一步"),
+    "keys": ("or the arrow keys ← →", "或使用方向键 ← →"),
+    "step_of": ("Step {0} of {1}", "第 {0} 步，共 {1} 步"),
+    "source": ("Source", "源代码"),
+    "from_here": ("computed from {0}", "由 {0} 算出"),
+    "from_there": ("gradient arrives through {0}", "梯度经由 {0} 到达"),
+    "starts": ("the loss itself: ∂L/∂L = 1 goes into its inputs", "从损失本身开始：∂L/∂L = 1"),
+    "values": ("{0} values from {1} to {2}", "{0} 个数值，从 {1} 到 {2}"),
+    "colours": (
+        "Colours: purple below zero, green above, white at zero; grey is not a number.",
+        "颜色：紫色为负，绿色为正，白色为零；灰色表示非数值。",
+    ),
+    "sampled": ("every {0}th shown", "每 {0} 个取一个"),
+    "facts": (
+        "{0} parameters · {1} forward steps · {2} gradients",
+        "{0} 个参数 · {1} 个前向步骤 · {2} 个梯度",
+    ),
 }
 
 
