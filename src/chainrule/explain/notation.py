@@ -47,6 +47,7 @@ def number(x: Any) -> tuple[str, int]:
     mantissa, e, exponent = text.partition("e")
     if e:
         text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+    text = text.replace(r"1 \cdot 10", "10") if mantissa in ("1", "-1") else text
     text = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{nan}"}.get(text, text)
     return text, NEG if text.startswith("-") else MUL if e else ATOM
 
@@ -87,7 +88,14 @@ def template(x: Expr) -> tuple[str, int]:
 
     specs = [[spec(a) for a in x.operands], *x.attributes] if x.op.nargs < 0 else [spec(a) for a in x.args]
     found = x.op.form(*specs) if x.op.form is not None else None
-    return found if found is not None else (x.op.tex, x.op.prec)
+    if isinstance(found, list):
+        text, power = found[x.index]
+        return str(text), int(power)
+    if found is None:
+        found = x.op.tex, x.op.prec
+    if x.op.outputs != 1:  # one of several results
+        return f"({found[0]})_{{{{{x.index + 1}}}}}", ATOM
+    return found
 
 
 def _operation(x: Expr) -> tuple[str, int]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..types import DTYPES
 from .exponential import exp, sigmoid
-from .record import MUL, elementwise
+from .record import ADD, MUL, POW, elementwise
 from .select import either, where
 from .special import erf
 from .trigonometric import tanh
@@ -165,7 +165,7 @@ mish = elementwise(
     _mish,
     _mish_rule,
     refuses="bic",
-    tex=r"{0} \tanh(\ln(1 + e^{{{0}}}))",
+    tex=r"{0} \, \tanh(\ln(1 + e^{{{0}}}))",
     prec=MUL,
     lower="a * tanh(select(a > 20, a, maximum(a, 0) + log1p(exp(-abs(a)))))",
 )
@@ -206,7 +206,8 @@ gelu_tanh = elementwise(
     _gelu_tanh_rule,
     grad_name="GeluBackward0",
     refuses="bic",
-    tex=r"\frac{{{0}}}{{2}}(1 + \tanh(\sqrt{{2/\pi}}({0} + 0.044715\,{0}^3)))",
+    tex=r"\frac{{{0}}}{{2}} \, (1 + \tanh(\sqrt{{2/\pi}} \, ({0} + 0.044715\,{0}^3)))",
+    prec=MUL,
     lower="0.5 * a * (1 + tanh(0.7978845608028654 * (a + 0.044715 * a * a * a)))",
 )
 
@@ -256,6 +257,7 @@ softsign = elementwise(
     lambda a: a / (1 + np.abs(a)),
     lambda y, a: 1 / ((1 + abs(a)) * (1 + abs(a))),
     tex=r"\frac{{{0}}}{{1 + |{0}|}}",
+    prec=POW,
     lower="a / (1 + abs(a))",
     grad_name="DivBackward0",
     floats=True,
@@ -265,7 +267,7 @@ tanhshrink = elementwise(
     lambda a: a - np.tanh(a),
     lambda y, a: tanh(a) * tanh(a),
     tex=r"{0} - \tanh({0})",
-    prec=1,
+    prec=ADD,
     lower="a - tanh(a)",
     grad_name="SubBackward0",
     floats=True,

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..types import Shape, bool_
 from .exponential import log
-from .record import ADD, ATOM, COMPLEX_DTYPES, MUL, NEG, POW, Bad, Carrier, Spec, broadcast_shape, elementwise
+from .forms import product
+from .record import ADD, COMPLEX_DTYPES, MUL, NEG, POW, Bad, Carrier, Spec, broadcast_shape, elementwise
 from .rounding import trunc
 from .rules import scalar_or_tensor
 from .select import where
@@ -74,7 +75,13 @@ rsub = elementwise(
     bad=_BOOLS,
 )
 mul = elementwise(
-    "mul", operator.mul, (lambda y, a, b: b, lambda y, a, b: a), tex=r"{0} \, {1}", prec=MUL, lower="a * b"
+    "mul",
+    operator.mul,
+    (lambda y, a, b: b, lambda y, a, b: a),
+    tex=r"{0} \, {1}",
+    prec=MUL,
+    form=product,
+    lower="a * b",
 )
 
 
@@ -88,7 +95,7 @@ div = elementwise(
     operator.truediv,
     (lambda y, a, b: _inverse(b), lambda y, a, b: -a / (b * b)),
     tex=r"\frac{{{0}}}{{{1}}}",
-    prec=ATOM,
+    prec=POW,
     lower="a / b",
     domain=((-3.0, 3.0), (0.5, 3.0)),
     floats=True,
@@ -112,7 +119,7 @@ addcmul = elementwise(
     lambda a, b, c, value: a + a.dtype.type(value) * (b * c),
     (1, lambda y, a, b, c, value: value * c, lambda y, a, b, c, value: value * b),
     attrs={"value": 0.5},
-    tex="{0} + {3} {1} {2}",
+    tex=r"{0} + {3} \, {1} \odot {2}",
     prec=ADD,
     lower="a + value * (b * c)",
 )
@@ -121,7 +128,7 @@ addcdiv = elementwise(
     lambda a, b, c, value: a + value * (b / c),
     (1, lambda y, a, b, c, value: value / c, lambda y, a, b, c, value: -value * b / (c * c)),
     attrs={"value": 0.5},
-    tex=r"{0} + {3} \frac{{{1}}}{{{2}}}",
+    tex=r"{0} + {3} \, \frac{{{1}}}{{{2}}}",
     prec=ADD,
     lower="a + value * (b / c)",
     domain=((-3.0, 3.0), (-3.0, 3.0), (0.5, 3.0)),
@@ -139,7 +146,7 @@ lerp = elementwise(
     _lerp,
     (lambda y, a, b, w: 1 - w, lambda y, a, b, w: w, lambda y, a, b, w: b - a),
     refuses="bi",
-    tex=r"{0} + {2}({1} - {0})",
+    tex=r"{0} + {2} \, ({1} - {0})",
     prec=ADD,
     lower="select(abs(c) < 0.5, a + c * (b - a), b - (b - a) * (1 - c))",
     grad_name=lambda args: (
@@ -288,6 +295,7 @@ rsqrt = elementwise(
     lambda a: 1 / np.sqrt(a),
     lambda y, a: -0.5 * y * y * y,
     tex=r"\frac{{1}}{{\sqrt{{{0}}}}}",
+    prec=POW,
     lower="rsqrt(a)",
     domain=(0.2, 3.0),
     floats=True,
@@ -298,6 +306,7 @@ reciprocal = elementwise(
     lambda a: 1 / a,
     lambda y, a: -y * y,
     tex=r"\frac{{1}}{{{0}}}",
+    prec=POW,
     lower="1 / a",
     domain=(0.5, 3.0),
     floats=True,

@@ -13,9 +13,10 @@ import numpy as np
 
 from ..types import FROM_NUMPY, Shape, float64
 from .arithmetic import mul
+from .forms import entropy, entropy_pull
 from .movement import reshape
 from .nn import peak, softmax, softmax_pull
-from .record import Bad, Op, Spec, structured
+from .record import ADD, MUL, NEG, Bad, Op, Spec, structured
 from .reduce import sum
 
 
@@ -101,6 +102,8 @@ def _class_samples(rng: Any) -> list[Any]:
     return [(x, t, None, "mean", -100), (x, t, w, "mean", 2), (x, t, w, "none", -100), (*image, "sum", -100)]
 
 
+_ONE_HOT = r"-\operatorname{{onehot}}({1})"
+_SOFTMAX_ERROR = r"\operatorname{{softmax}}({1}) - \operatorname{{onehot}}({2})"
 _OUT_OF_BOUNDS = Bad(
     lambda: (np.zeros((2, 3)), np.array([0, 5]), None, "mean", -100), IndexError, "Target 5 is out of bounds."
 )
@@ -111,6 +114,8 @@ nll_loss: Op = structured(
     nargs=3,
     shape=_nll_shape,
     tex=r"-\frac{{1}}{{n}} \sum {0}_{{i,\,{1}_i}}",
+    prec=NEG,
+    form=entropy("{0}"),
     samples=_class_samples,
     vjp=(
         lambda g, y, logp, target, weight, reduction, ignore_index: nll_place(
@@ -126,7 +131,9 @@ nll_place: Op = structured(
     "nll_place",
     _nll_place,
     nargs=3,
-    tex=r"-{0} \, e_{{{1}}}",
+    tex=r"-{0} \, \operatorname{{onehot}}({1})",
+    prec=NEG,
+    form=lambda g, target, weight, shape, reduction, *_: entropy_pull(g, target, reduction, (_ONE_HOT, NEG)),
     grad_name="NllLossBackwardBackward0",
     shape=lambda g, target, weight, shape, reduction, ignore_index: shape,
     vjp=(
@@ -172,6 +179,8 @@ cross_entropy: Op = structured(
     samples=_class_samples,
     grad_name="NllLossBackward0",
     tex=r"-\frac{{1}}{{n}} \sum \ln \operatorname{{softmax}}({0})_{{i,\,{1}_i}}",
+    prec=NEG,
+    form=entropy(r"\ln \operatorname{{softmax}}({0})"),
     vjp=(
         lambda g, y, x, target, weight, reduction, ignore_index: cross_entropy_pull(
             g, x, target, weight, reduction, ignore_index
@@ -210,7 +219,11 @@ cross_entropy_pull: Op = structured(
     nargs=4,
     grad_name="NllLossBackwardBackward0",
     shape=lambda g, x, *_: x.shape,
-    tex=r"{0} \, (\operatorname{{softmax}}({1}) - e_{{{2}}})",
+    tex=r"{0} \, (\operatorname{{softmax}}({1}) - \operatorname{{onehot}}({2}))",
+    prec=MUL,
+    form=lambda g, x, target, weight, reduction, *_: entropy_pull(
+        g, target, reduction, (_SOFTMAX_ERROR, ADD)
+    ),
     vjp=(_pull_g, _pull_x, None, None),
     samples=lambda rng: [
         (rng.normal(size=() if s[3] != "none" else s[1].shape), *s) for s in _class_samples(rng)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .record import ATOM, Op, Rule, elementwise
+from .record import ADD, ATOM, BIG, Op, Rule, elementwise
 
 _WHY = "it answers true or false"
 
@@ -71,9 +71,16 @@ isclose = elementwise(
 
 # the arguments keep their own dtypes: only whether they are zero counts
 logical_not = elementwise(
-    "logical_not", np.logical_not, dtype="bool", promote=(), tex=r"\lnot {0}", lower="~truth(a)", nondiff=_WHY
+    "logical_not",
+    np.logical_not,
+    dtype="bool",
+    promote=(),
+    tex=r"\lnot {0}",
+    prec=BIG,
+    lower="~truth(a)",
+    nondiff=_WHY,
 )
-_LOGIC: dict[str, Any] = {"nargs": 2, "dtype": "bool", "nondiff": _WHY}
+_LOGIC: dict[str, Any] = {"nargs": 2, "prec": ADD, "dtype": "bool", "nondiff": _WHY}
 logical_and = elementwise(
     "logical_and", np.logical_and, tex=r"{0} \land {1}", lower="truth(a) & truth(b)", **_LOGIC
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import float32, float64
 from .movement import to
-from .record import MUL, NEG, Bad, Op, Spec, broadcast_shape, structured
+from .record import ADD, BIG, POW, Bad, Op, Spec, broadcast_shape, structured
 from .rules import is_complex, real_dtype
 
 _LOWER = "by its NumPy forward: complex numbers are not compiled"
@@ -30,11 +30,11 @@ real: Op = structured(
     lambda a: a.real,
     vjp=(lambda g, y, a: to(g, a.dtype),),
     tex=r"\operatorname{{Re}} {0}",
-    prec=NEG,
+    prec=BIG,
     **_PART,
 )
 imag: Op = structured(
-    "imag", lambda a: a.imag, vjp=(lambda g, y, a: g * 1j,), tex=r"\operatorname{{Im}} {0}", prec=NEG, **_PART
+    "imag", lambda a: a.imag, vjp=(lambda g, y, a: g * 1j,), tex=r"\operatorname{{Im}} {0}", prec=BIG, **_PART
 )
 
 conj: Op = structured(
@@ -70,7 +70,7 @@ angle = structured(
     shape=lambda a: a.shape,
     dtype=real_dtype,
     tex=r"\arg {0}",
-    prec=NEG,
+    prec=BIG,
     samples=lambda rng: [(_numbers(rng, 2, 3),), (rng.normal(size=(3,)),)],
     singular="a = 0: 0",
 )
@@ -92,6 +92,7 @@ complex_sgn = structured(
     shape=lambda a: a.shape,
     lower=_LOWER,
     tex=r"\frac{{{0}}}{{\left|{0}\right|}}",
+    prec=POW,
     samples=lambda rng: [(_numbers(rng, 2, 3),)],
     singular="a = 0: 0",
     grad_name="SgnBackward0",
@@ -112,8 +113,8 @@ complex = structured(
     shape=broadcast_shape,
     dtype=lambda re, im: re.dtype.to_complex(),
     lower=_LOWER,
-    tex="{0} + i {1}",
-    prec=MUL,
+    tex=r"{0} + i \, {1}",
+    prec=ADD,
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(3,)))],
 )
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..types import Shape
-from .record import MUL, Op, Spec, structured
+from .forms import with_bias
+from .record import ADD, HAD, Op, Spec, structured
 from .reduce import sum
 from .windows import (
     Ints,
@@ -197,7 +198,8 @@ conv: Op = structured(
     nargs=3,
     shape=_conv_shape,
     tex=r"{0} \star {1} + {2}",
-    prec=MUL,
+    prec=ADD,
+    form=with_bias(r"{0} \star {1}"),
     grad_name="ConvolutionBackward0",
     vjp=(
         lambda g, y, x, w, b, stride, pads, dilation, groups: conv_input(
@@ -218,8 +220,9 @@ conv_input: Op = structured(
     "conv_input",
     _conv_input,
     nargs=3,
-    prec=MUL,
-    tex=r"{0} \star^T {1} + {2}",
+    tex=r"{0} \star^\top {1} + {2}",
+    prec=ADD,
+    form=with_bias(r"{0} \star^\top {1}"),
     grad_name="ConvolutionBackward0",
     shape=lambda g, w, b, size, stride, pads, dilation, groups: (g.shape[0], w.shape[1] * groups, *size),
     vjp=(
@@ -246,8 +249,8 @@ conv_weight: Op = structured(
     "conv_weight",
     _conv_weight,
     nargs=2,
-    prec=MUL,
     tex=r"{0} \star {1}",
+    prec=HAD,
     grad_name="ConvolutionBackward0",
     shape=lambda x, g, kernel, stride, pads, dilation, groups: (g.shape[1], x.shape[1] // groups, *kernel),
     vjp=(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .record import MUL, POW, Carrier, elementwise
+from .record import ADD, BIG, MUL, POW, Carrier, elementwise
 from .select import where
 
 LN2, LN10 = math.log(2), math.log(10)
@@ -17,7 +17,7 @@ exp2 = elementwise(
     "exp2", np.exp2, lambda y, a: y * LN2, tex="2^{{{0}}}", prec=POW, lower="exp2(a)", floats=True
 )
 expm1 = elementwise(
-    "expm1", np.expm1, lambda y, a: exp(a), tex="e^{{{0}}} - 1", prec=1, lower="expm1(a)", floats=True
+    "expm1", np.expm1, lambda y, a: exp(a), tex="e^{{{0}}} - 1", prec=ADD, lower="expm1(a)", floats=True
 )
 
 _POSITIVE: dict[str, Any] = {"domain": (0.2, 3.0), "floats": True, "singular": "a = 0: -inf, derivative inf"}
@@ -78,6 +78,7 @@ logit = elementwise(
     attrs={"eps": 0.01},
     refuses="c",
     tex=r"\ln\frac{{{0}}}{{1 - {0}}}",
+    prec=BIG,
     lower="log(select(given(eps), minimum(maximum(a, eps), 1 - eps), a)"
     " / (1 - select(given(eps), minimum(maximum(a, eps), 1 - eps), a)))",
     domain=(0.1, 0.9),
@@ -90,6 +91,7 @@ log_sigmoid = elementwise(
     lambda y, a: sigmoid(-a),
     refuses="bic",
     tex=r"\ln \sigma({0})",
+    prec=BIG,
     lower="minimum(a, 0) - log1p(exp(-abs(a)))",
 )
 
@@ -139,7 +141,7 @@ xlogy = elementwise(
     lambda a, b: _x_log(a, b, np.log),
     (lambda y, a, b: where((a == 0) & (b <= 0), 0.0, log(b)), lambda y, a, b: a / b),
     refuses="c",
-    tex=r"{0} \ln({1})",
+    tex=r"{0} \, \ln({1})",
     prec=MUL,
     lower="select(isnan(b), nan, select(a == 0, 0, a * log(b)))",
     domain=((-3.0, 3.0), (0.2, 3.0)),
@@ -152,7 +154,7 @@ xlog1py = elementwise(
     lambda a, b: _x_log(a, b, np.log1p),
     (lambda y, a, b: where((a == 0) & (b <= -1), 0.0, log1p(b)), lambda y, a, b: a / (1 + b)),
     refuses="c",
-    tex=r"{0} \ln(1 + {1})",
+    tex=r"{0} \, \ln(1 + {1})",
     prec=MUL,
     lower="select(isnan(b), nan, select(a == 0, 0, a * log1p(b)))",
     domain=((-3.0, 3.0), (-0.5, 3.0)),

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..types import Shape
 from .exponential import log, sigmoid
-from .record import Op, Rule, Spec, structured
+from .forms import pairwise, squares
+from .record import ADD, ATOM, MUL, Op, Rule, Spec, structured
 from .select import where
 
 
@@ -35,6 +36,7 @@ def pointwise_loss(
     db: Rule | None,
     *,
     tex: str,
+    prec: int = ATOM,
     grad_name: str = "",
     singular: str = "",
     options: tuple[Any, ...] = (),
@@ -62,6 +64,8 @@ def pointwise_loss(
         vjp=vjp,
         shape=_loss_shape,
         tex=tex,
+        prec=prec,
+        form=pairwise((tex, prec)),
         grad_name=grad_name,
         singular=singular,
         samples=lambda rng: [(*pairs(rng), r, *options) for r in ("none", "mean", "sum")],
@@ -97,6 +101,8 @@ mse_loss: Op = structured(
     nargs=2,
     shape=_loss_shape,
     tex=r"\frac{{1}}{{n}} \lVert {0} - {1} \rVert^2",
+    prec=MUL,
+    form=squares,
     vjp=(
         lambda g, y, a, b, reduction: _mse_pull(g, a, b, reduction),
         lambda g, y, a, b, reduction: _mse_pull(g, b, a, reduction),
@@ -153,7 +159,8 @@ binary_cross_entropy = pointwise_loss(
     _bce,
     lambda p, t: (p - t) / where((1 - p) * p > 1e-12, (1 - p) * p, 1e-12),
     lambda p, t: _log_at_least(1 - p) - _log_at_least(p),
-    tex=r"-{1} \ln {0} - (1 - {1}) \ln(1 - {0})",
+    tex=r"-{1} \, \ln({0}) - (1 - {1}) \, \ln(1 - {0})",
+    prec=ADD,
     samples=_probabilities,
     singular="p = 0 or 1: logarithms are held at -100, denominators at 1e-12",
 )
@@ -174,7 +181,8 @@ binary_cross_entropy_with_logits = pointwise_loss(
     _bce_logits,
     lambda z, t: sigmoid(z) - t,
     lambda z, t: -z,
-    tex=r"\ln(1 + e^{{{0}}}) - {0} {1}",
+    tex=r"\ln(1 + e^{{{0}}}) - {0} \, {1}",
+    prec=ADD,
     samples=lambda rng: (rng.normal(size=(2, 3)), rng.uniform(size=(2, 3))),
 )
 
@@ -189,5 +197,5 @@ soft_margin_loss = pointwise_loss(
     _soft_margin,
     lambda a, t: -t * sigmoid(-t * a),
     lambda a, t: -a * sigmoid(-t * a),
-    tex=r"\ln(1 + e^{{-{1} {0}}})",
+    tex=r"\ln(1 + e^{{-{1} \, {0}}})",
 )

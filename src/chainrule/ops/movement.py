@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..types import DType, Shape, float64
-from .record import Bad, Op, Spec, structured
+from .forms import total_to
+from .record import BIG, POW, Bad, Op, Spec, structured
 
 # ----- conversion
 
@@ -60,6 +61,8 @@ sum_to = structured(
     vjp=(lambda g, y, a, shape: expand(g, a.shape),),
     shape=lambda a, shape: shape,
     tex=r"\sum {0}",
+    prec=BIG,
+    form=total_to,
     grad_name="SumBackward1",
     samples=lambda rng: [
         (rng.normal(size=(2, 3)), (3,)),
@@ -175,7 +178,8 @@ permute: Op = structured(
     vjp=(lambda g, y, a, dims: permute(g, _inverse(dims)),),
     shape=lambda a, dims: tuple(a.shape[d] for d in dims),
     view=True,
-    tex="{0}^T",
+    tex=r"{0}^\top",
+    prec=POW,
     samples=lambda rng: [(rng.normal(size=(2, 3, 4)), (2, 0, 1))],
 )
 

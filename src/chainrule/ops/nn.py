@@ -8,8 +8,9 @@ import numpy as np
 
 from ..types import Shape
 from .exponential import exp
+from .forms import affine
 from .movement import reshape
-from .record import MUL, Bad, Op, Spec, structured
+from .record import ADD, Bad, Op, Spec, structured
 from .reduce import sum
 
 # ----- linear
@@ -69,8 +70,9 @@ linear: Op = structured(
     nargs=3,
     shape=_linear_shape,
     vjp=(_linear_input, _linear_weight, lambda g, y, x, w, b: g),
-    tex=r"{0} \, {1}^T + {2}",
-    prec=MUL,
+    tex=r"{0} {1}^\top + {2}",
+    prec=ADD,
+    form=affine,
     grad_name="AddmmBackward0",
     samples=lambda rng: [
         (rng.normal(size=(3, 4)), rng.normal(size=(2, 4)), rng.normal(size=2)),
@@ -140,7 +142,7 @@ log_softmax: Op = structured(
     "log_softmax",
     _log_softmax,
     shape=lambda a, dim: a.shape,
-    tex=r"\log\operatorname{{softmax}}({0})",
+    tex=r"\ln \operatorname{{softmax}}({0})",
     vjp=(lambda g, y, a, dim: g - exp(y) * sum(g, (dim,) if g.ndim else (), True),),
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1), (rng.normal(size=(2, 3, 2)), 0)],
 )

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..types import Shape
 from .arithmetic import rsqrt
+from .forms import normalized
 from .movement import reshape
-from .record import Op, Spec, structured
+from .record import ADD, Op, Spec, structured
 from .reduce import sum
 
 Dims = tuple[int, ...]
@@ -96,7 +97,8 @@ running = structured(
     nargs=3,
     shape=lambda a, batch, momentum, scale: a.shape,
     dtype=lambda a, *_: a.dtype,
-    tex=r"{0} + {2} ({3} \, {1} - {0})",
+    tex=r"{0} + {2} \, ({3} \, {1} - {0})",
+    prec=ADD,
     samples=lambda rng: [
         (rng.normal(size=3), rng.normal(size=(1, 3, 1)), momentum, 1.25) for momentum in (0.1, np.array(0.5))
     ],
@@ -112,6 +114,8 @@ layer_norm: Op = structured(
     vjp=_layer_pull,
     grad_name="NativeLayerNormBackward0",
     tex=r"\frac{{{0} - \mu}}{{\sqrt{{\sigma^2 + \varepsilon}}}} \odot {1} + {2}",
+    prec=ADD,
+    form=normalized,
     samples=lambda rng: [
         (rng.normal(size=(2, 3, 4)), rng.normal(size=(3, 4)), rng.normal(size=(3, 4)), (1, 2), -1, 1e-5),
         (rng.normal(size=(2, 5)), None, None, (1,), -1, 1e-5),
@@ -127,6 +131,8 @@ batch_norm: Op = structured(
     vjp=_batch_pull,
     grad_name="NativeBatchNormBackward0",
     tex=r"\frac{{{0} - \mu}}{{\sqrt{{\sigma^2 + \varepsilon}}}} \odot {1} + {2}",
+    prec=ADD,
+    form=normalized,
     samples=lambda rng: [
         (rng.normal(size=(4, 3, 2)), rng.normal(size=3), rng.normal(size=3), (0, 2), 1, 1e-5),
         (rng.normal(size=(4, 3)), rng.normal(size=3), None, (0,), 1, 1e-5),

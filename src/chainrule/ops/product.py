@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..types import Shape, broadcast_shapes
+from .forms import matrix_product
 from .movement import expand, reshape
-from .record import MUL, Bad, Op, Spec, structured
+from .record import DOT, MUL, Bad, Op, Spec, structured
 from .rules import sum_dtype
 
 
@@ -100,7 +101,8 @@ matmul = structured(
     vjp=(_matmul_left, _matmul_right),
     shape=matmul_shape,
     tex="{0} {1}",
-    prec=MUL,
+    prec=DOT,
+    form=matrix_product,
     samples=lambda rng: [
         (rng.normal(size=s), rng.normal(size=t))
         for s, t in [
@@ -130,7 +132,8 @@ mm: Op = structured(
     nargs=2,
     shape=matmul_shape,
     tex="{0} {1}",
-    prec=MUL,
+    prec=DOT,
+    form=matrix_product,
     vjp=(lambda g, y, a, b: mm(g, adjoint(b)), lambda g, y, a, b: mm(adjoint(a), g)),
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(3, 4)))],
 )
@@ -140,7 +143,8 @@ bmm: Op = structured(
     nargs=2,
     shape=matmul_shape,
     tex="{0} {1}",
-    prec=MUL,
+    prec=DOT,
+    form=matrix_product,
     vjp=(lambda g, y, a, b: bmm(g, adjoint(b)), lambda g, y, a, b: bmm(adjoint(a), g)),
     samples=lambda rng: [(rng.normal(size=(2, 2, 3)), rng.normal(size=(2, 3, 4)))],
 )
@@ -150,7 +154,8 @@ mv: Op = structured(
     nargs=2,
     shape=matmul_shape,
     tex="{0} {1}",
-    prec=MUL,
+    prec=DOT,
+    form=matrix_product,
     vjp=(_matmul_left, lambda g, y, a, b: mv(adjoint(a), g)),
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=3))],
 )

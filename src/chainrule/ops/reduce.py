@@ -8,8 +8,9 @@ import numpy as np
 
 from ..types import DType, Shape, bool_
 from .exponential import exp
+from .forms import average, total
 from .movement import expand, reshape
-from .record import ADD, MUL, Op, Spec, structured
+from .record import BIG, Op, Spec, structured
 from .rules import sum_dtype
 from .scan import conj, cumprod, shift
 from .select import where
@@ -119,7 +120,8 @@ sum = structured(
     shape=reduced_shape,
     dtype=sum_dtype,
     tex=r"\sum {0}",
-    prec=ADD,
+    prec=BIG,
+    form=total,
     samples=samples,
     grad_name=numbered("Sum"),
 )
@@ -140,7 +142,8 @@ mean = structured(
     vjp=(lambda g, y, a, dim, keepdim: restore(g / (count(a.shape, dim) or 1), a.shape, dim, keepdim),),
     shape=reduced_shape,
     tex=r"\frac{{1}}{{n}} \sum {0}",
-    prec=ADD,
+    prec=BIG,
+    form=average,
     samples=samples,
     grad_name=numbered("Mean"),
 )
@@ -151,7 +154,7 @@ nansum = structured(
     shape=reduced_shape,
     dtype=sum_dtype,
     tex=r"\sum_{{\text{{not nan}}}} {0}",
-    prec=ADD,
+    prec=BIG,
     samples=samples,
     singular="a NaN counts as the constant 0: its derivative is 0",
 )
@@ -197,7 +200,7 @@ prod = structured(
     shape=reduced_shape,
     dtype=sum_dtype,
     tex=r"\prod {0}",
-    prec=MUL,
+    prec=BIG,
     grad_name=numbered("Prod"),
     samples=lambda rng: [*samples(rng), (np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 1.5]]), (1,), False)],
 )
@@ -228,6 +231,7 @@ logsumexp = structured(
     vjp=(_logsumexp_rule,),
     shape=reduced_shape,
     tex=r"\ln \sum e^{{{0}}}",
+    prec=BIG,
     samples=samples,
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..types import int32
 from .complex import conj
 from .movement import to
-from .record import NEG, elementwise, structured
+from .record import elementwise, structured
 
 _LOWER = "by its NumPy forward: it takes the bits of numbers apart"
 
@@ -38,7 +38,6 @@ frac = elementwise(
     refuses="bic",
     tex=r"\operatorname{{frac}}({0})",
     lower="a - trunc(a)",
-    prec=NEG,
     singular="the whole numbers: 1",
 )
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .record import Carrier, elementwise
+from .forms import choice, constant_choice
+from .record import ADD, Carrier, elementwise
 from .rules import scalar_or_tensor
 
 where = elementwise(
@@ -15,7 +16,9 @@ where = elementwise(
     (None, lambda y, c, a, b: c != 0, lambda y, c, a, b: c == 0),
     nargs=3,
     promote=(1, 2),
-    tex=r"[{0}]\,{1} + [\lnot {0}]\,{2}",
+    tex=r"{0} \odot {1} + (1 - {0}) \odot {2}",
+    prec=ADD,
+    form=choice,
     lower="select(a, b, c)",
     domain=((-1.0, 1.0), (-3.0, 3.0), (-3.0, 3.0)),
 )
@@ -27,7 +30,9 @@ either = elementwise(
     nargs=2,
     promote=(1,),
     attrs={"yes": 1.0, "no": 0.0},
-    tex=r"[{0}]\,{2} + [\lnot {0}]\,{3}",
+    tex=r"{0} \, {2} + (1 - {0}) \, {3}",
+    prec=ADD,
+    form=constant_choice,
     lower="select(a, yes, no)",
     nondiff="it is a derivative: constant between its jumps",
 )

@@ -10,7 +10,7 @@ from ..types import Shape, broadcast_shapes
 from .movement import reshape
 from .product import adjoint, matmul
 from .rearrange import tril, triu
-from .record import Spec, structured
+from .record import DOT, POW, Spec, structured
 from .rules import real_dtype, same_shape
 
 _LOWER = "by its NumPy forward: LAPACK solves it"
@@ -55,6 +55,7 @@ inv = structured(
     shape=same_shape,
     lower=_LOWER,
     tex="{0}^{{-1}}",
+    prec=POW,
     samples=_square_samples,
     grad_name="LinalgInvExBackward0",
 )
@@ -96,6 +97,7 @@ solve = structured(
     shape=_solve_shape,
     lower=_LOWER,
     tex="{0}^{{-1}} {1}",
+    prec=DOT,
     grad_name="LinalgSolveExBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 3)) + 3 * np.eye(3), rng.normal(size=(3, 2)))],
 )
@@ -137,6 +139,7 @@ solve_triangular = structured(
     shape=lambda a, b, *_: _solve_shape(a, b),
     lower=_LOWER,
     tex="{0}^{{-1}} {1}",
+    prec=DOT,
     grad_name="LinalgSolveTriangularBackward0",
     samples=lambda rng: [
         (np.triu(rng.normal(size=(3, 3))) + 3 * np.eye(3), rng.normal(size=(3, 2)), True, False),
@@ -172,7 +175,8 @@ cholesky_solve = structured(
     vjp=_cholesky_solve_rule,
     shape=lambda b, factor, upper: _solve_shape(factor, b),
     lower=_LOWER,
-    tex="({1} {1}^T)^{{-1}} {0}",
+    tex=r"({1} {1}^\top)^{{-1}} {0}",
+    prec=DOT,
     singular="the triangle of the factor that is not read is treated as if it were 0",
     samples=lambda rng: [(rng.normal(size=(3, 2)), _factor_samples(rng), False)],
 )
@@ -194,7 +198,8 @@ cholesky_inverse = structured(
     vjp=(_cholesky_inverse_rule,),
     shape=same_shape,
     lower=_LOWER,
-    tex="({0} {0}^T)^{{-1}}",
+    tex=r"({0} {0}^\top)^{{-1}}",
+    prec=POW,
     samples=lambda rng: [(_factor_samples(rng), False)],
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .exponential import exp, log
-from .record import Op, Rule, elementwise
+from .record import MUL, NEG, Op, Rule, elementwise
 from .select import where
 from .trigonometric import cos
 
@@ -73,8 +73,8 @@ entr: Op = elementwise(
     "entr",
     _entr,
     lambda y, a: -log(a) - 1,
-    tex=r"-{0} \ln({0})",
-    prec=2,
+    tex=r"-{0} \, \ln({0})",
+    prec=NEG,
     lower="select(a > 0, -a * log(a), select(a == 0, 0, select(isnan(a), a, -inf)))",
     domain=(0.2, 3.0),
     floats=True,
@@ -192,9 +192,15 @@ def _ratio(numerator: Any, a: Any, at_zero: float) -> Any:
 
 i0: Op = _special("i0", "i0", lambda y, a: i1(a), tex="I_0({0})", grad_name="")
 i1: Op = _special("i1", "i1", lambda y, a: i0(a) - _ratio(y, a, 0.5), tex="I_1({0})")
-i0e: Op = _special("i0e", "i0e", lambda y, a: i1e(a) - sign_of(a) * y, tex="e^{{-|{0}|}} I_0({0})")
+i0e: Op = _special(
+    "i0e", "i0e", lambda y, a: i1e(a) - sign_of(a) * y, tex=r"e^{{-|{0}|}} \, I_0({0})", prec=MUL
+)
 i1e: Op = _special(
-    "i1e", "i1e", lambda y, a: i0e(a) - y * sign_of(a) - _ratio(y, a, 0.5), tex="e^{{-|{0}|}} I_1({0})"
+    "i1e",
+    "i1e",
+    lambda y, a: i0e(a) - y * sign_of(a) - _ratio(y, a, 0.5),
+    tex=r"e^{{-|{0}|}} \, I_1({0})",
+    prec=MUL,
 )
 
 
@@ -219,14 +225,16 @@ scaled_modified_bessel_k0: Op = _special(
     "scaled_modified_bessel_k0",
     "k0e",
     lambda y, a: y - scaled_modified_bessel_k1(a),
-    tex="e^{{{0}}} K_0({0})",
+    tex=r"e^{{{0}}} \, K_0({0})",
+    prec=MUL,
     **_POSITIVE,
 )
 scaled_modified_bessel_k1: Op = _special(
     "scaled_modified_bessel_k1",
     "k1e",
     lambda y, a: y - scaled_modified_bessel_k0(a) - y / a,
-    tex="e^{{{0}}} K_1({0})",
+    tex=r"e^{{{0}}} \, K_1({0})",
+    prec=MUL,
     **_POSITIVE,
 )
 

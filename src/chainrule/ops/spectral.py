@@ -15,7 +15,7 @@ from .index import part
 from .join import cat
 from .movement import reshape
 from .product import adjoint, matmul
-from .record import Spec, structured
+from .record import POW, Spec, structured
 from .rules import is_complex, same_shape
 from .solve import LinAlgError, solve
 from .view import diagonal
@@ -268,6 +268,7 @@ pinv = structured(
     shape=lambda a, *_: (*a.shape[:-2], a.shape[-1], a.shape[-2]),
     lower=_LOWER,
     tex="{0}^+",
+    prec=POW,
     samples=lambda rng: [(rng.normal(size=(3, 2)), 0.0, 1e-7), (rng.normal(size=(2, 3)), 0.0, 1e-7)],
     grad_name="LinalgPinvBackward0",
 )
@@ -299,6 +300,7 @@ matrix_exp = structured(
     shape=same_shape,
     lower=_LOWER,
     tex="e^{{{0}}}",
+    prec=POW,
     grad_name="LinalgMatrixExpBackward0",
     samples=lambda rng: [(rng.normal(size=(3, 3)),), (rng.normal(size=(2, 2, 2)),)],
 )

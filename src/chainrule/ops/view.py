@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import DType, Shape, float32, int64
 from .movement import embed, reshape
-from .record import Bad, Op, Spec, structured
+from .record import POW, Bad, Op, Spec, structured
 
 Geometry = tuple[Shape, tuple[int, ...], int]  # sizes, strides and offset, in elements
 
@@ -27,7 +27,8 @@ transpose: Op = structured(
     vjp=(lambda g, y, a, dim0, dim1: transpose(g, dim0, dim1),),
     shape=_swapped,
     view=True,
-    tex="{0}^T",
+    tex=r"{0}^\top",
+    prec=POW,
     samples=lambda rng: [(rng.normal(size=(2, 3, 4)), 0, 2)],
 )
 
@@ -37,7 +38,8 @@ t: Op = structured(
     vjp=(lambda g, y, a: t(g),),
     shape=lambda a: a.shape[::-1],
     view=True,
-    tex="{0}^T",
+    tex=r"{0}^\top",
+    prec=POW,
     samples=lambda rng: [(rng.normal(size=(2, 3)),)],
 )
 
