@@ -80,6 +80,10 @@ class Tensor(_Base, metaclass=TorchNamed):
             self._a = a = np.asanyarray(a)
         return a
 
+    def _values(self) -> Any:
+        """The storage, for code that looks at the values themselves: a trace lets it see constants only."""
+        return self._a if clock.tracer is None else clock.tracer.looked_at(self)
+
     # ----- what it is
 
     @property
@@ -251,14 +255,14 @@ class Tensor(_Base, metaclass=TorchNamed):
 
     def item(self) -> Any:
         """The one element as a Python number."""
-        a = self._a
+        a = self._a if clock.tracer is None else clock.tracer.looked_at(self)
         if a.size != 1:
             raise RuntimeError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
         return a.item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers (0-dim: the number)."""
-        return self._a.tolist()
+        return self._values().tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
         """The array itself, no copy: changes on either side are seen on the other."""
@@ -287,7 +291,7 @@ class Tensor(_Base, metaclass=TorchNamed):
         return iter(self.unbind(0))
 
     def __bool__(self) -> bool:
-        a = self._a
+        a = self._a if clock.tracer is None else clock.tracer.looked_at(self)
         if a.size != 1:
             if a.size == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
@@ -304,16 +308,16 @@ class Tensor(_Base, metaclass=TorchNamed):
         return complex(self.item())
 
     def __index__(self) -> int:
-        a = self._a
+        a = self._values()
         if a.size != 1 or a.dtype.kind not in "iub":
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(a.item())
 
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, Tensor):
-            return bool((self._a == element._a).any())
+            return bool((self._values() == element._values()).any())
         if isinstance(element, (int, float, complex, bool)):
-            return bool((self._a == element).any())
+            return bool((self._values() == element).any())
         raise RuntimeError(
             f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
         )

@@ -140,6 +140,9 @@ def test_draws_are_equations_with_the_generator():
     np.testing.assert_array_equal(cr.rand(3).numpy(), after.numpy())
 
 
+kept = cr.tensor([1, 0, 2])  # tensors from outside, of which a step must not read the values
+number = cr.tensor(2.0)
+
 REFUSED = [
     (lambda x: x.sum().item(), "turn a tensor into a Python number or print it"),
     (lambda x: float(x.sum()), "turn a tensor into a Python number or print it"),
@@ -151,6 +154,29 @@ REFUSED = [
     (lambda x: x + cr.tensor(np.float32(2)), "make a tensor from NumPy's data"),
     (lambda x: x + cr.as_tensor([np.ones(3)]), "make a tensor from NumPy's data"),
     (lambda x: x + cr.frombuffer(bytearray(12), dtype=cr.float32), "make a tensor from NumPy's data"),
+    (lambda x: x * number.item(), "turn a tensor into a Python number or print it"),
+    (lambda x: x * float(number), "turn a tensor into a Python number or print it"),
+    (lambda x: x * kept.tolist()[0], "turn a tensor into a Python number or print it"),
+    (lambda x: x[: kept[0]], "turn a tensor into a Python number or print it"),
+    (lambda x: x * (2 if 1 in kept else 3), "turn a tensor into a Python number or print it"),
+    (lambda x: x * (2 if number else 3), "turn a tensor into a Python number or print it"),
+    (lambda x: x * cr.full((3,), number), "turn a tensor into a Python number or print it"),
+    (lambda x: x * cr.tensor([number, number, number]), "turn a tensor into a Python number or print it"),
+    (lambda x: nn.functional.pad(x, (0, 1), value=number), "turn a tensor into a Python number or print it"),
+    (lambda x: x * len(f"{number:.1f}"), "turn a tensor into a Python number or print it"),
+    (lambda x: x[x > 0], "select by a mask: the shape of the result depends on values"),
+    (lambda x: x[kept > 0], "select by a mask: the shape of the result depends on values"),
+    (lambda x: x.masked_select(kept > 0), "select by a mask: the shape of the result depends on values"),
+    (lambda x: x[None, kept > 0][0], "select by a mask: the shape of the result depends on values"),
+    (lambda x: x.nonzero(), "find the elements that are not 0: the shape of the result depends on values"),
+    (lambda x: kept.nonzero() * 1, "find the elements that are not 0"),
+    (lambda x: cr.where(kept > 0)[0] * 1, "find the elements that are not 0"),
+    (lambda x: x.repeat_interleave(kept), "repeat elements as often as a tensor says"),
+    (lambda x: x.repeat_interleave((x > 0).long()), "repeat elements as often as a tensor says"),
+    (
+        lambda x: nn.utils.rnn.pack_padded_sequence(x[:, None, None], kept[:1]).data,
+        "pack sequences of lengths that a tensor says",
+    ),
     (lambda x: x * random.random(), "draw numbers from Python's `random`"),
     (lambda x: x * float(np.random.rand()), "draw numbers from `numpy.random`"),  # noqa: NPY002
 ]
@@ -164,6 +190,33 @@ def test_what_needs_a_value_is_refused_with_the_line(function, words):
     assert f"a compiled step cannot {words}" in str(caught.value)
     assert "test_trace.py" in str(caught.value)
     assert type(x._a) is np.ndarray
+
+
+def test_values_of_constants_may_be_asked_for():
+    """What a step makes of numbers alone is the same at every run."""
+
+    def function(x):
+        mask = ~cr.eye(3).bool()
+        size = cr.tensor([1, 2])
+        part = x[size.tolist()[0] :].repeat_interleave(size)
+        ones, squares = cr.ones(3).bool(), x.expand(3, 3) * x[:, None]
+        chosen = squares[mask] + squares.masked_select(mask) + squares[:, ones].sum()
+        return chosen + ones.nonzero().sum() + part[cr.tensor([0] * 6)]
+
+    traced = trace(function, (cr.tensor([1.0, 2.0, 3.0]),))
+    x = np.float32([4.0, 5.0, 6.0])
+    want = function(cr.from_numpy(x)).numpy()
+    np.testing.assert_array_equal(interpret(verify(traced.program), [x])[0], want)
+
+
+@pytest.mark.parametrize("name", ["inv_ex", "cholesky_ex", "solve_ex"])
+def test_a_matrix_that_cannot_be_factored_at_the_trace_is_refused(name):
+    """Outside of a trace these functions report it; inside they did not know of later matrices."""
+    function = getattr(cr.linalg, name)
+    more = (cr.ones(3, 1),) if name == "solve_ex" else ()
+    with pytest.raises(RuntimeError, match="could not be completed|the input matrix is singular"):
+        trace(lambda x: function(x, *more)[0], (cr.zeros(3, 3),))
+    assert not function(cr.zeros(3, 3), *more)[0].isfinite().all()
 
 
 def test_a_tensor_that_is_kept_outside_refuses_to_be_used():

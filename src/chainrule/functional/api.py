@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..autograd.tape import clock
 from ..dispatch import bind, cast
 from ..dispatch import where as spot
 from ..inplace import assign, inplace, old_value, require_writable
@@ -24,6 +25,11 @@ def tensor_argument(name: str, x: Any, position: int = 1, argument: str = "input
         raise TypeError(
             f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(x).__name__}"
         )
+
+
+def shaping(what: str, t: Tensor) -> Any:
+    """The values of a tensor that decide the shape of a result, which only a trace must not do."""
+    return t._a if clock.tracer is None else clock.tracer.shaping(what, t)
 
 
 def write(out: Tensor, result: Tensor) -> Tensor:

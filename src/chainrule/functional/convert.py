@@ -247,7 +247,7 @@ def is_nonzero(input: Tensor) -> bool:
     if input._a.size != 1:
         kind = "no values" if not input._a.size else "more than one value"
         raise RuntimeError(f"Boolean value of Tensor with {kind} is ambiguous")
-    return bool(input._a.item())
+    return bool(input.item())
 
 
 def is_same_size(input: Tensor, other: Tensor) -> bool:
@@ -324,7 +324,7 @@ def _map(name: str, x: Tensor, function: Callable[..., Any], *others: Tensor) ->
             f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead."
         )
     a = x._array()
-    lists = [np.broadcast_to(o._a, a.shape).ravel().tolist() for o in (x, *others)]
+    lists = [np.broadcast_to(o._values(), a.shape).ravel().tolist() for o in (x, *others)]
     a[...] = np.array([function(*v) for v in zip(*lists)]).astype(a.dtype).reshape(a.shape)
     return x
 

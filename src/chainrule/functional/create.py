@@ -125,7 +125,7 @@ def _plain(data: Any) -> Any:
     if isinstance(data, Tensor):
         if data._a.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        return data._a.tolist()
+        return data.tolist()
     if isinstance(data, ndarray):
         return data.tolist()
     return [_plain(x) for x in data] if isinstance(data, (list, tuple)) else data

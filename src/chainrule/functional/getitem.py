@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.tape import Node, mode
+from ..autograd.tape import Node, clock, mode
 from ..dispatch import bind, cast, join_views
 from ..dispatch import where as spot
 from ..inplace import assign, old_value, plain, rebase, require_writable, touch
@@ -24,6 +24,7 @@ from ..ops.movement import expand, reshape, stack
 from ..ops.record import Op, Spec
 from ..tensor import Tensor, new_tensor
 from ..types import BOOL, FROM_NUMPY, INT, dtype_of, int64
+from .api import shaping
 
 Key = tuple[Any, ...]
 ALL = slice(None)
@@ -78,7 +79,17 @@ def getitem(self: Tensor, key: Any) -> Tensor:
         return view_at(self, basic, op)
     part = self if basic is None else view_at(self, basic, ops.part)
     advanced, ix = joined(part, indices)
+    if ix._a.dtype == np.bool_ and clock.tracer is not None:
+        advanced, ix = at_places(advanced, ix)
     return bind(ops.index, (part, ix, advanced))
+
+
+def at_places(key: Key, mask: Tensor) -> tuple[Key, Tensor]:
+    """A key with one mask, and the mask, as places: a program knows the number of those alone."""
+    places = np.nonzero(shaping("select by a mask", mask))
+    at = key.index(INDEX)
+    ix = places[0] if len(places) == 1 else np.stack(places)
+    return (*key[:at], *(INDEX,) * len(places), *key[at + 1 :]), Tensor._wrap(ix)
 
 
 def setitem(self: Tensor, key: Any, value: Any) -> None:
@@ -301,7 +312,7 @@ def joined(x: Tensor, indices: list[tuple[int, Tensor]]) -> tuple[Key, Tensor]:
     placed: list[tuple[int, Tensor]] = []
     for dim, ix in indices:
         if ix._a.dtype == np.bool_:
-            places = np.nonzero(np.atleast_1d(ix._a))
+            places = np.nonzero(np.atleast_1d(shaping("select by a mask", ix)))
             placed += [(dim + i, Tensor._wrap(p)) for i, p in enumerate(places)]
         else:
             placed.append((dim, ix if ix._a.dtype == np.int64 else cast(ix, int64)))

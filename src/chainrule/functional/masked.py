@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.tape import clock
 from ..dispatch import bind, cast
 from ..ops import index as ops
 from ..ops.index import INDEX
@@ -14,6 +15,7 @@ from ..ops.movement import expand
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY, broadcast_shapes, dtype_of, scalar_type
 from .api import method, tensor_argument, write
+from .getitem import at_places
 
 
 def _require_mask(name: str, mask: Tensor) -> None:
@@ -65,7 +67,10 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     shape = broadcast_shapes(input._a.shape, mask._a.shape) or (1,)
     mask = expand(mask, shape) if mask._a.shape != shape else mask
-    result = bind(ops.index, (expand(input, shape), mask, (INDEX,)))
+    key: Any = (INDEX,)
+    if clock.tracer is not None:
+        key, mask = at_places(key, mask)
+    result = bind(ops.index, (expand(input, shape), mask, key))
     return result if out is None else write(out, result)
 
 

@@ -13,7 +13,7 @@ from ..ops import rearrange as ops
 from ..ops import view
 from ..tensor import Tensor
 from ..types import DType, int64, wrap_dim
-from .api import method, tensor_argument, write
+from .api import method, shaping, tensor_argument, write
 from .movement import _dims, _reshape, sizes, transpose
 
 # ----- copies
@@ -122,6 +122,9 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     return repeat(input, (1,) * (input._a.ndim - len(counts)) + counts)
 
 
+_REPEATING = "repeat elements as often as a tensor says"
+
+
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -133,7 +136,7 @@ def repeat_interleave(
     """
     tensor_argument("repeat_interleave", input)
     if repeats is None:
-        return Tensor._wrap(np.repeat(np.arange(len(input)), input._a))
+        return Tensor._wrap(np.repeat(np.arange(len(input)), shaping(_REPEATING, input)))
     if dim is None:
         input, dim = _reshape(input, (-1,)), 0
     dim = wrap_dim(dim, input._a.ndim)
@@ -145,7 +148,7 @@ def repeat_interleave(
             raise RuntimeError("repeats has to be Long or Int tensor")
         if repeats._a.ndim > 1:
             raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
-    counts = np.asarray(repeats._a if isinstance(repeats, Tensor) else repeats)
+    counts = np.asarray(shaping(_REPEATING, repeats) if isinstance(repeats, Tensor) else repeats)
     if counts.size == 1:
         counts = np.broadcast_to(counts.reshape(()), (length,))
     elif counts.size != length:

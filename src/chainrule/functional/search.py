@@ -12,7 +12,7 @@ from ..ops import search as ops
 from ..ops.scatter import gather
 from ..tensor import Tensor
 from ..types import FLOAT, FROM_NUMPY, dtype_of, int32, int64, scalar_type
-from .api import method, tensor_argument, write
+from .api import method, shaping, tensor_argument, write
 
 
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
@@ -24,9 +24,10 @@ def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False)
             [3]])
     """
     tensor_argument("nonzero", input)
+    a = shaping("find the elements that are not 0", input)
     if as_tuple:
-        return tuple(Tensor._wrap(i) for i in np.nonzero(np.atleast_1d(input._a)))
-    result = Tensor._wrap(np.argwhere(input._a).astype(np.int64, copy=False))
+        return tuple(Tensor._wrap(i) for i in np.nonzero(np.atleast_1d(a)))
+    result = Tensor._wrap(np.argwhere(a).astype(np.int64, copy=False))
     return result if out is None else write(out, result)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
+from ..autograd.tape import clock
 from ..dispatch import bind, cast
 from ..ops import factor
 from ..ops import solve as ops
@@ -78,7 +79,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, out: Any = None) -> Any:
     try:
         return return_types.linalg_inv_ex((inv(A), _info(A._a)))
     except ops.LinAlgError:
-        if check_errors:
+        if check_errors or clock.tracer is not None:  # a trace knows no values: its program raises, too
             raise
         bad = Tensor._wrap(np.full(A._a.shape, np.inf, A._a.dtype))
         return return_types.linalg_inv_ex((bad, Tensor._wrap(_info(A._a)._a + A._a.shape[-1])))
@@ -130,7 +131,7 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
     try:
         return return_types.linalg_solve_ex((solve(A, B, left=left), _info(A._a)))
     except ops.LinAlgError:
-        if check_errors:
+        if check_errors or clock.tracer is not None:  # a trace knows no values: its program raises, too
             raise
         bad = Tensor._wrap(np.full(B._a.shape, np.nan, B._a.dtype))
         return return_types.linalg_solve_ex((bad, Tensor._wrap(_info(A._a)._a + A._a.shape[-1])))

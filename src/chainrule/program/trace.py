@@ -23,8 +23,9 @@ from .guards import Guards
 from .ir import Program, Var
 from .numbers import Number as Scalar
 from .numbers import numbers_in, replaced
+from .passes.state import draws
 from .results import Passed, Result, template, tensors_in, unwrap
-from .traced import INSIDE, OUTSIDE, Recorder, Traced, TraceError, refuse
+from .traced import INSIDE, NUMBER, OUTSIDE, SHAPE, Recorder, Traced, TraceError, raw, refuse
 
 
 class Number(NamedTuple):
@@ -174,6 +175,30 @@ class Tracer(Recorder):
         """Refuse data that comes from outside by way of NumPy: it would be frozen in the program."""
         if self.here():
             raise refuse("make a tensor from NumPy's data, which would be the same at every call", INSIDE)
+
+    def looked_at(self, t: Tensor) -> Any:
+        """The storage of a tensor whose values are asked for: refused, but for constants of the step."""
+        a = t._a
+        if isinstance(a, Traced) or id(a) in self.fresh or not self.here():
+            return a  # a traced array refuses by itself
+        raise refuse(NUMBER, OUTSIDE)
+
+    def shaping(self, what: str, t: Tensor) -> Any:
+        """The values of a tensor that decide the shape of a result: those of constants, of what is made of
+        them.
+        """
+        if not self.here() or id(t._a) in self.fresh:
+            return t._a
+        self.lift(t)
+        made = {v: e for e in self.equations for v in e.outputs}
+        todo = [t._a.read()]
+        while todo:
+            v = todo.pop()
+            if v in made and not draws(made[v]):
+                todo.extend(made[v].inputs)
+            elif v not in self.constants:
+                raise refuse(f"{what}: the shape of the result depends on values", SHAPE)
+        return raw(t._a)
 
     def made(self, array: Any) -> None:
         """Note an array that the function has made itself: a constant, not somebody's state."""

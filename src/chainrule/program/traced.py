@@ -49,6 +49,11 @@ OUTSIDE = (
 )
 
 
+SHAPE = (
+    "keep the shape (torch.where, a product with the mask), or take this part out of the compiled function"
+)
+
+
 INSIDE = "make the tensor before the step and pass it as an argument (or use it from an outer scope)"
 
 
@@ -174,7 +179,7 @@ def _refusing(name: str, what: str) -> Any:
     return method
 
 
-_NUMBER = "turn a tensor into a Python number or print it"
+NUMBER = "turn a tensor into a Python number or print it"
 _BRANCH = (
     "decide by the value of a tensor (if, while, and, or): use torch.where to choose between two results"
 )
@@ -190,7 +195,7 @@ for _name in (
     "__str__",
     "tobytes",
 ):
-    setattr(Traced, _name, _refusing(_name, _NUMBER))
+    setattr(Traced, _name, _refusing(_name, NUMBER))
 setattr(Traced, "__bool__", _refusing("__bool__", _BRANCH))  # noqa: B010
 _NUMPYS = (
     "sum mean prod max min argmax argmin all any cumsum cumprod std var round clip dot take put "

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...functional.api import shaping
 from ...functional.join import cat, stack
 from ...tensor import Tensor
 
@@ -77,7 +78,12 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
 
 
 def _lengths(given: Any, batch: int, steps: int) -> Any:
-    lengths = np.array(given._a if isinstance(given, Tensor) else given, np.int64)
+    lengths = np.array(
+        shaping("pack sequences of lengths that a tensor says", given)
+        if isinstance(given, Tensor)
+        else given,
+        np.int64,
+    )
     if lengths.shape != (batch,):
         raise RuntimeError(
             f"Expected `len(lengths)` to be equal to batch_size, but got {lengths.size} (batch_size={batch})"
