@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.program import TraceError
 
 
 def matrices(count, n=48):
@@ -41,3 +42,31 @@ def test_a_call_that_fails_ends_the_step_in_all_threads(threads):
             step(cr.zeros(48, 48, dtype=cr.float64))
         want = np.exp(np.linalg.inv(second) * 2)
         np.testing.assert_allclose(step(cr.from_numpy(second)).numpy(), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("driver", [None, "gels", "gelsy"])
+def test_least_squares_in_a_step(driver):
+    a, b, step_size = cr.linspace(-1, 1, 15).reshape(5, 3).sin(), cr.ones(5, 2), 0.1
+
+    def step(a, b):
+        a = a.detach().requires_grad_()
+        found = cr.linalg.lstsq(a + cr.eye(5, 3), b, driver=driver)
+        loss = (found.solution**2).sum() + found.residuals.sum()
+        (g,) = cr.autograd.grad(loss, a)
+        return loss, a.detach() - step_size * g
+
+    compiled, eager = cr.compile(step), a
+    for _ in range(4):
+        want, eager = step(a, b)
+        got, a = compiled(a, b)
+        np.testing.assert_allclose(got.detach().numpy(), want.detach().numpy(), rtol=2e-5)
+        np.testing.assert_allclose(a.numpy(), eager.numpy(), rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("driver", ["gelsd", "gelss"])
+def test_residuals_that_depend_on_the_rank_are_refused(driver):
+    words = (
+        f"find the residuals of linalg.lstsq.driver='{driver}'.: the shape of the result depends on values"
+    )
+    with pytest.raises(TraceError, match=words):
+        cr.compile(lambda a, b: cr.linalg.lstsq(a, b, driver=driver)[0])(cr.ones(5, 3), cr.ones(5, 2))

@@ -148,7 +148,33 @@ def f64(m: Any, *shape: int) -> Any:
     return m.tensor(np.ones(shape, np.float64))
 
 
+@pytest.mark.parametrize("driver", [None, "gels", "gelsy", "gelsd", "gelss"])
+@pytest.mark.parametrize(
+    "shapes", [((5, 3), (5, 2)), ((5, 3), (5,)), ((2, 5, 3), (2, 5)), ((3, 5), (3, 2)), ((4, 4), (4,))]
+)
+def test_least_squares(shapes: Any, driver: str | None) -> None:
+    """Residuals there are only with some drivers, with more equations than unknowns, and full rank."""
+    a, b = (numbers(*s, seed=i) for i, s in enumerate(shapes))
+    want, got = (m.linalg.lstsq(m.tensor(a), m.tensor(b), driver=driver) for m in (torch, cr))
+    for g, w in zip(got, want):
+        assert (tuple(g.shape), str(g.dtype)) == (tuple(w.shape), str(w.dtype))
+        np.testing.assert_allclose(g.numpy(), w.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_least_squares_without_full_rank() -> None:
+    a, b = numbers(5, 3, seed=1), numbers(5, 2, seed=2)
+    a[:, 2] = a[:, 1]
+    for driver in ("gelsd", "gelss"):
+        want, got = (m.linalg.lstsq(m.tensor(a), m.tensor(b), driver=driver) for m in (torch, cr))
+        assert got.rank.item() == want.rank.item() == 2
+        assert tuple(got.residuals.shape) == tuple(want.residuals.shape) == (0,)
+        np.testing.assert_allclose(got.solution.numpy(), want.solution.numpy(), rtol=1e-10)
+
+
 ERRORS: list[Any] = [
+    lambda m: m.linalg.lstsq(f64(m, 5, 3), f64(m, 2, 5, 2)),
+    lambda m: m.linalg.lstsq(f64(m, 2, 2, 5, 3), f64(m, 5, 2)),
+    lambda m: m.linalg.lstsq(f64(m, 5, 3), f64(m, 4, 2)),
     lambda m: f32(m, 2, 3) @ f32(m, 4, 5),
     lambda m: f32(m, 2, 3) @ f32(m, 4),
     lambda m: f32(m, 2) @ f32(m, 3, 4),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import return_types
+from ..autograd.tape import clock
 from ..dispatch import bind
 from ..inplace import plain
 from ..ops import factor, solve, spectral
@@ -14,7 +15,7 @@ from ..ops.movement import reshape
 from ..ops.product import adjoint
 from ..tensor import Tensor
 from ..types import dtype_of
-from .api import method, tensor_argument, write
+from .api import method, shaping, tensor_argument, write
 from .systems import require_matrix
 
 
@@ -43,7 +44,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False, o
     try:
         L, info = linalg_cholesky(A, upper=upper), np.zeros(A._a.shape[:-2], np.int32)
     except solve.LinAlgError:
-        if check_errors:
+        if check_errors or clock.tracer is not None:
             raise
         L = Tensor._wrap(np.full(A._a.shape, np.nan, A._a.dtype))
         info = np.zeros(A._a.shape[:-2], np.int32)
@@ -135,8 +136,8 @@ def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 def _tolerances(A: Tensor, atol: Any, rtol: Any) -> tuple[Any, Any]:
     """PyTorch's defaults: rtol = max(m, n)·ε unless an atol is given; tensors broadcast over the batch."""
-    a = atol._a[..., None] if isinstance(atol, Tensor) else atol
-    r = rtol._a[..., None] if isinstance(rtol, Tensor) else rtol
+    a = atol._values()[..., None] if isinstance(atol, Tensor) else atol
+    r = rtol._values()[..., None] if isinstance(rtol, Tensor) else rtol
     if r is None:
         eps = float(np.finfo(A._a.real.dtype).eps) * max(A._a.shape[-2:], default=0)
         r = np.where(np.asarray(a) > 0, 0.0, eps) if a is not None else eps
@@ -209,6 +210,11 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
             "torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's dtype "
             f"{dtype_of(A._a)} and other's dtype {dtype_of(B._a)}"
         )
+    if not 0 <= A._a.ndim - B._a.ndim <= 1:
+        raise RuntimeError(
+            "torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() - "
+            "other.dim()) <= 1"
+        )
     vector = B._a.ndim == A._a.ndim - 1
     b = reshape(B, (*B._a.shape, 1)) if vector else B
     m, n = A._a.shape[-2:]
@@ -216,7 +222,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         raise RuntimeError(
             "torch.linalg.lstsq: input.size(-2) should match other.size(-" + ("1)" if vector else "2)")
         )
-    x = pinv(A, rcond) @ b
+    x = pinv(A, None if driver == "gels" else rcond) @ b
     nothing = reshape(x, (x._a.size,))[:0]
     rank = values = Tensor._wrap(np.zeros(0, np.int64))
     full = driver == "gels"
@@ -226,10 +232,15 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     else:
         values = nothing
     residuals = nothing
-    if m > n and (full or bool((rank._a == n).all())):
+    if m > n and driver in ("gels", "gelsd", "gelss") and (full or _all_full(rank, n, driver)):
         difference = A @ x - b
         residuals = (difference * difference.conj()).abs().sum(-2)
     return return_types.linalg_lstsq((x.squeeze(-1) if vector else x, residuals, rank, values))
+
+
+def _all_full(rank: Tensor, n: int, driver: str) -> bool:
+    """Whether all matrices have full rank: then there are residuals."""
+    return bool((shaping(f"find the residuals of linalg.lstsq(driver={driver!r})", rank) == n).all())
 
 
 # ----- reflections
