@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
+from math import isclose, isfinite, sqrt
 from typing import Any
 
-from ..ops.record import ADD, ATOM, BIG, DOT, HAD, MUL, NEG, POW
+from ..ops.record import ADD, ATOM, BIG, DOT, HAD, MUL, NEG, POW, Op
+from ..types import int64
 from .expr import Expr, Symbol
 
 _PLACE = re.compile(r"\{(\d)\}")
-_COUNT = re.compile(r"\\count\{(\d+)\}")
+_COUNT = re.compile(r"\\count\{\{(\d+)\}\}")
 _OPENING = ("(", "\x01", ",", "|", "[", ";", r"\lVert", r"\lfloor", r"\lceil", r"\{{")
 _CLOSING = (")", "\x02", ",", "|", "]", ";", r"\right|", r"\rVert", r"\rfloor", r"\rceil")
 _RELATIONS = ("=", "<", ">", r"\ge", r"\le", r"\ne", r"\approx", r"\in", r"\text")
@@ -41,15 +44,34 @@ def sizes(letters: Mapping[int, str]) -> Iterator[None]:
 
 def number(x: Any) -> tuple[str, int]:
     """A number as people write it: 2, not 2.0; 0.1; 1.5·10⁻⁷."""
+    if isinstance(x, slice):
+        ends = [str(s) if s is not None else "" for s in (x.start, x.stop)]
+        return ":".join([*ends, *([str(x.step)] if x.step not in (None, 1) else [])]), ATOM
     if isinstance(x, bool) or not isinstance(x, (int, float)):
         return rf"\text{{{x}}}".replace("_", r"\_"), ATOM
     text = f"{x:.6g}"
+    if len(text) > 6 and isfinite(x):
+        exact = _exactly(abs(x))
+        if exact:
+            return ("-" + exact, NEG) if x < 0 else (exact, POW)
     mantissa, e, exponent = text.partition("e")
     if e:
         text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
     text = text.replace(r"1 \cdot 10", "10") if mantissa in ("1", "-1") else text
     text = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{nan}"}.get(text, text)
     return text, NEG if text.startswith("-") else MUL if e else ATOM
+
+
+def _exactly(x: float) -> str:
+    """The LaTeX of a short fraction, or of a root of one; "" for other numbers: 1/3, not 0.333333."""
+    exact = Fraction(x).limit_denominator(1000)
+    if exact and float(exact) == x:
+        return rf"\frac{{{exact.numerator}}}{{{exact.denominator}}}" if exact.denominator > 1 else str(exact)
+    root = Fraction(x * x).limit_denominator(1000)
+    if not root or not any(isclose(sqrt(v), x, rel_tol=4e-16) for v in (root, 1 / (1 / root))):
+        return ""
+    above, below = ("1" if v == 1 else rf"\sqrt{{{v}}}" for v in (root.numerator, root.denominator))
+    return rf"\frac{{{above}}}{{{below}}}" if root.denominator > 1 else above
 
 
 def count(n: int) -> str:
@@ -94,8 +116,16 @@ def template(x: Expr) -> tuple[str, int]:
     if found is None:
         found = x.op.tex, x.op.prec
     if x.op.outputs != 1:  # one of several results
+        if _with_places(x.op, specs):
+            return (rf"\operatorname{{{{arg}}}} {found[0]}", BIG) if x.index else found
         return f"({found[0]})_{{{{{x.index + 1}}}}}", ATOM
     return found
+
+
+def _with_places(op: Op, specs: list[Any]) -> bool:
+    """Whether the results are values and, second, the places where they were found."""
+    types = op.dtype(*specs) if callable(op.dtype) else ()
+    return isinstance(types, (list, tuple)) and len(types) == 2 and types[1] is int64 is not types[0]
 
 
 def _operation(x: Expr) -> tuple[str, int]:
@@ -110,7 +140,7 @@ def _operation(x: Expr) -> tuple[str, int]:
         if not place.admits(bound, power):
             text = rf"\left({text}\right)"
         else:
-            if place.raised and "^" in text:
+            if place.raised and place.raised in text:
                 text = f"{{{text}}}"  # two superscripts in a row are not LaTeX
             power = place.after(power, bound)
         texts[place.index] = text
@@ -124,7 +154,7 @@ class _Place:
     def __init__(self, index: int, before: str, after: str) -> None:
         self.index = index
         self.first, self.last = not before, not after
-        self.raised = after.startswith(("^", "'", "_"))
+        self.raised = after[:1] if after.startswith(("^", "_", "'")) else ""
         self.enclosed = before.endswith(_OPENING) and after.startswith(_CLOSING)
         self.negated = before.endswith("-")
         starts = self.first or before.endswith((*_OPENING, *_RELATIONS, "+", "-"))
@@ -162,7 +192,7 @@ _PRODUCTS = frozenset({MUL, HAD, DOT})
 
 
 def _places(shape: str) -> Iterator[_Place]:
-    plain = shape.replace("{{", "\x01").replace("}}", "\x02")
+    plain = shape.replace("{{", "\x01").replace("}}", "\x02").replace(r"\,", "\x03")
     for found in _PLACE.finditer(plain):
         yield _Place(int(found[1]), plain[: found.start()].rstrip(), plain[found.end() :].lstrip())
 

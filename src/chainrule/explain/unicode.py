@@ -14,12 +14,14 @@ _LETTERS = {
     "le": "≤", "ne": "≠", "in": "∈", "land": "∧", "lor": "∨", "lnot": "¬", "oplus": "⊕", "approx": "≈",
     "bigwedge": "⋀", "bigvee": "⋁", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "lVert": "‖",
     "rVert": "‖", "mid": "|", "to": "→", "ldots": "…", "top": "ᵀ", "nabla": "∇", "ell": "ℓ", "bmod": "mod",
+    "star": "⋆",
     "left": "", "right": "", "displaystyle": "", "quad": "  ", "#": "#", "%": "%", "_": "_", "&": "&",
 }  # fmt: skip
 _SPACES = {",": "·", " ": " ", ";": " ", "!": "", "\\": "\n", "{": "{", "}": "}"}
 _ABOVE = str.maketrans("0123456789+-()TijklmnxyzNKab", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀⁱʲᵏˡᵐⁿˣʸᶻᴺᴷᵃᵇ")
 _BELOW = str.maketrans("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_]|[^\\{}^_]", re.S)
+_OPENING, _CLOSING = (r"\lVert", r"\lfloor", r"\lceil"), (r"\rVert", r"\rfloor", r"\rceil")
 _MARKS = {"hat": "\u0302", "bar": "\u0304", "overline": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
 
 
@@ -51,9 +53,14 @@ class _Reader:
         elif token == "^":
             out += _script(self._argument(), _ABOVE, "^")
         elif token == "_":
-            out += _script(self._argument(), _BELOW, "_")
+            below, big = self._argument(), out[-1:] in "ΣΠ⋀⋁"
+            element = not big and not _small(below, _BELOW) and re.search(r"[,:]", below)
+            out += f"[{below}]" if element else _script(below, _BELOW, "_")
         elif token.startswith("\\"):
+            out = out.rstrip() if token in _CLOSING else out
             out += self._command(token[1:], out)
+            if token in _OPENING and self.tokens[self.at : self.at + 1] == [" "]:
+                self.at += 1
         else:
             out += token
         return out
@@ -96,15 +103,26 @@ class _Reader:
 
 
 def _script(text: str, table: dict[int, int], sign: str) -> str:
+    if text.startswith("ᵀ"):
+        return text
     moved = text.translate(table)
-    changed = all(ord(c) in table or c in " ,'′*" for c in text)
-    if changed and text:
+    if _small(text, table) and text and not (" " in text and sign == "_"):
         return moved
-    return f"{sign}{text}" if len(text) == 1 else f"{sign}({text})" if sign == "^" else f"_{text}"
+    loose = sign == "^" or " " in text
+    return f"{sign}{text}" if len(text) == 1 or not loose else f"{sign}({text})"
+
+
+def _small(text: str, table: dict[int, int]) -> bool:
+    """Whether all of it can be written above or below the line."""
+    return all(ord(c) in table or c in " ,'′*" for c in text)
 
 
 def _grouped(text: str, *, below: bool = False) -> str:
     """In parentheses, if a line alone would not hold it together."""
-    body = re.sub(r"\([^()]*\)", "", text)
-    loose = re.search(r"[+\- ·/⊙]" if below else r"[+\- /]", body.strip()) is not None
-    return f"({text})" if loose and not (text.startswith("(") and text.endswith(")")) else text
+    depth, outside = 0, ""
+    for c in text.strip():
+        depth += (c in "([") - (c in ")]")
+        outside += "" if depth or c in ")]" else c
+    if below:  # 1/(x·y), 1/√x
+        return f"({text})" if re.search(r"[+\- ·/⊙]", outside) else text
+    return f"({text})" if re.search(r"[+\- ]", outside[1:].replace(" · ", "·").replace(" ⊙ ", "⊙")) else text

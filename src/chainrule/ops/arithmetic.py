@@ -10,7 +10,7 @@ import numpy as np
 
 from ..types import Shape, bool_
 from .exponential import log
-from .forms import product
+from .forms import product, quotient
 from .record import ADD, COMPLEX_DTYPES, MUL, NEG, POW, Bad, Carrier, Spec, broadcast_shape, elementwise
 from .rounding import trunc
 from .rules import scalar_or_tensor
@@ -96,6 +96,7 @@ div = elementwise(
     (lambda y, a, b: _inverse(b), lambda y, a, b: -a / (b * b)),
     tex=r"\frac{{{0}}}{{{1}}}",
     prec=POW,
+    form=quotient,
     lower="a / b",
     domain=((-3.0, 3.0), (0.5, 3.0)),
     floats=True,

@@ -23,6 +23,39 @@ def product(a: Any, b: Any) -> Form:
     return (r"{0} \, {1}", MUL) if is_scalar(a) or is_scalar(b) else (r"{0} \odot {1}", HAD)
 
 
+def quotient(a: Any, b: Any) -> Form | None:
+    """A fraction; a whole number below is a count."""
+    if isinstance(a, Spec) or isinstance(b, Spec) or b != int(b) or b < 1:
+        return None
+    return rf"\frac{{{{{{0}}}}}}{{{{\count{{{{{int(b)}}}}}}}}}", POW
+
+
+def reshaped(a: Any, shape: Sequence[int]) -> Form | None:
+    """The same numbers: nothing to see if only dimensions of size 1 come or go; a row is a transpose."""
+    have = [n for n in getattr(a, "shape", ()) if n != 1]
+    if have != [n for n in shape if n != 1]:
+        return r"\operatorname{{reshape}}({0})", ATOM
+    row = len(shape) == 2 and shape[0] == 1 and getattr(a, "shape", ()) == (*have[:1],)
+    return (r"{0}^\top", POW) if row else None
+
+
+def unsqueezed(a: Any, dim: int) -> Form | None:
+    """As reshaped."""
+    return reshaped(a, (*a.shape[:dim], 1, *a.shape[dim:])) if isinstance(a, Spec) else None
+
+
+def transposed(a: Any, *dims: Any) -> Form | None:
+    """ᵀ where matrices are transposed; the two dimensions, or their order, in any other case."""
+    n = getattr(a, "ndim", 2)
+    last = {n - 1, n - 2}
+    if not dims or n < 2 or (len(dims) == 2 and {d % n for d in dims} == last):
+        return None
+    order = [*dims[0]] if len(dims) == 1 else [*dims]
+    if len(dims) == 1 and order == [*range(n - 2), n - 1, n - 2]:
+        return None
+    return rf"{{0}}^{{{{\top_{{{{{''.join(str(d % n) for d in order)}}}}}}}}}", POW
+
+
 def matrix_product(a: Any, b: Any) -> Form:
     """Matrices side by side; a vector in front is a row."""
     return (r"{0}^\top {1}", DOT) if getattr(a, "ndim", 2) == 1 else ("{0} {1}", DOT)
@@ -51,7 +84,7 @@ def total(a: Any, dim: Sequence[int], keepdim: bool = False, head: str = "") -> 
     if len(dim) == n:
         return rf"{head}\sum_{{{{{_INDICES[: 2 * n - 1]}}}}} {{0}}", BIG
     named = ", ".join(str(d % n) for d in dim)
-    return rf"{head}\sum_{{{{\text{{{{dim {named}}}}}}}}} {{0}}", BIG
+    return rf"{head}\sum_{{{{\text{{{{axes {named}}}}}}}}} {{0}}", BIG
 
 
 def average(a: Any, dim: Sequence[int], keepdim: bool = False) -> Form:
@@ -73,7 +106,7 @@ def entropy(inside: str) -> Callable[..., Form]:
     """The negative logarithm at the target class, reduced."""
 
     def form(x: Any, target: Any, weight: Any, reduction: str, *_: Any) -> Form:
-        picked = inside + (r"_{{i,\,{1}_i}}" if target.ndim else "_{{{1}}}")
+        picked = inside + (r"_{{i,{1}_i}}" if target.ndim else "_{{{1}}}")
         if weight is not None:
             picked = (r"{2}_{{{1}_i}} \, " if target.ndim else r"{2}_{{{1}}} \, ") + picked
         if reduction == "none" or not target.ndim:
@@ -137,14 +170,14 @@ def squares(a: Any, b: Any, reduction: str) -> Form:
 
 
 def normalized(x: Any, w: Any, b: Any, *_: Any) -> list[Form]:
-    """The normalized values, the mean, and 1/√(variance + ε)."""
-    spread = r"\sqrt{{\sigma^2_{{{0}}} + \varepsilon}}"
+    """The normalized values, the mean and the variance."""
+    spread = r"\sqrt{{\sigma^2_{{{0}}} + {5}}}"
     text, power = rf"\frac{{{{{{0}} - \mu_{{{{{{0}}}}}}}}}}{{{{{spread}}}}}", POW
     if w is not None:
         text, power = rf"{text} \odot {{1}}", HAD
     if b is not None:
         text, power = f"{text} + {{2}}", ADD
-    return [(text, power), (r"\mu_{{{0}}}", ATOM), (rf"\frac{{{{1}}}}{{{{{spread}}}}}", POW)]
+    return [(text, power), (r"\mu_{{{0}}}", ATOM), (r"\sigma^2_{{{0}}}", POW)]
 
 
 def choice(c: Any, a: Any, b: Any) -> Form:
@@ -159,4 +192,6 @@ def choice(c: Any, a: Any, b: Any) -> Form:
 
 def constant_choice(c: Any, like: Any, yes: float, no: float) -> Form | None:
     """An indicator, if that is what it is."""
-    return {(1, 0): ("{0}", ATOM), (0, 1): ("1 - {0}", ADD)}.get((yes, no))
+    if (yes, no) == (1, 0):
+        return "{0}", ATOM
+    return ("1 - {0}", ADD) if (yes, no) == (0, 1) else None

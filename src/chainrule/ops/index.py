@@ -70,7 +70,7 @@ unpart = structured(
     _unpart,
     vjp=(lambda g, y, a, shape, key: part(g, key),),
     shape=lambda a, shape, key: shape,
-    tex=r"\text{{zeros with }} {0} \text{{ in a part}}",
+    tex=r"\operatorname{{embed}}({0})",
     samples=lambda rng: [(rng.normal(size=(2,)), (5,), (slice(1, None, 2),))],
 )
 
@@ -259,7 +259,7 @@ index_put: Op = structured(
         None,
         lambda g, y, a, ix, v, key, accumulate: index(g, ix, key),
     ),
-    tex=r"{0} \text{{ with }} {2} \text{{ at }} {1}",
+    tex=r"\operatorname{{put}}({0}, {1}, {2})",
     samples=lambda rng: [
         (rng.normal(size=(4, 2)), np.array([0, 2]), rng.normal(size=(2, 2)), (INDEX,), False),
         (rng.normal(size=(4, 2)), np.array([0, 0]), rng.normal(size=(2,)), (INDEX,), True),
@@ -366,6 +366,6 @@ masked_fill: Op = structured(
         lambda g, y, a, mask, value: masked_fill(g, ~mask, 0),
     ),
     shape=lambda a, mask, value: np.broadcast_shapes(a.shape, mask.shape),
-    tex=r"{0} \text{{ with }} {2} \text{{ where }} {1}",
+    tex=r"\operatorname{{fill}}({0}, {1}, {2})",
     samples=lambda rng: [(rng.normal(size=(2, 3)), rng.normal(size=(2, 3)) > 0, rng.normal(size=()))],
 )

@@ -55,7 +55,7 @@ masked_scatter: Op = structured(
         lambda g, y, a, mask, source: masked_gather(g, mask, source.shape),
     ),
     lower=_LOWER,
-    tex=r"{0} \text{{ with }} {2} \text{{ in order where }} {1}",
+    tex=r"\operatorname{{put}}({0}, {1}, {2})",
     samples=lambda rng: [_samples(rng)],
     bad=[
         Bad(
@@ -74,6 +74,6 @@ masked_gather: Op = structured(
     dtype=lambda a, *_: a.dtype,
     vjp=(lambda g, y, a, mask, shape: masked_scatter(_zeros(g, a.shape), mask, g), None),
     lower=_LOWER,
-    tex=r"{0} \text{{ in order where }} {1}",
+    tex=r"\operatorname{{put}}(0, {1}, {0})",
     samples=lambda rng: [(*_samples(rng)[:2], (4,))],
 )

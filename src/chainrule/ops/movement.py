@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..types import DType, Shape, float64
-from .forms import total_to
+from .forms import reshaped, total_to, transposed
 from .record import BIG, POW, Bad, Op, Spec, structured
 
 # ----- conversion
@@ -148,6 +148,7 @@ reshape: Op = structured(
     shape=_reshape_shape,
     view=True,
     tex="{0}",
+    form=reshaped,
     grad_name="ViewBackward0",
     samples=lambda rng: [(rng.normal(size=(2, 6)), (3, 4)), (rng.normal(size=(2, 3)), (-1,))],
     bad=[
@@ -180,6 +181,7 @@ permute: Op = structured(
     view=True,
     tex=r"{0}^\top",
     prec=POW,
+    form=transposed,
     samples=lambda rng: [(rng.normal(size=(2, 3, 4)), (2, 0, 1))],
 )
 
@@ -248,7 +250,7 @@ embed = structured(
     _embed,
     vjp=(lambda g, y, a, shape, chain: replay(g, chain),),
     shape=lambda a, shape, chain: shape,
-    tex=r"{0} \text{{ among zeros}}",
+    tex=r"\operatorname{{embed}}({0})",
     grad_name="SliceBackward0",
     samples=lambda rng: [(rng.normal(size=(4, 3)), (3, 4), ((permute, ((1, 0),)),))],
 )
@@ -263,7 +265,7 @@ view_scatter: Op = structured(
         lambda g, y, a, b, chain: view_scatter(g, 0.0, chain),
         lambda g, y, a, b, chain: replay(g, chain),
     ),
-    tex=r"{0} \text{{ with a part replaced by }} {1}",
+    tex=r"\operatorname{{put}}({0}, {1})",
     grad_name="CopySlices",
     samples=lambda rng: [(rng.normal(size=(3, 4)), rng.normal(size=(4, 3)), ((permute, ((1, 0),)),))],
 )

@@ -109,7 +109,7 @@ scatter: Op = structured(
     ),
     shape=same_shape,
     dtype=same_dtype,
-    tex=r"{0} \text{{ with }} {2} \text{{ at }} {1}",
+    tex=r"\operatorname{{put}}({0}, {1}, {2})",
     samples=lambda rng: [(rng.normal(size=(3, 4)), np.array([[0, 2, 1]]), rng.normal(size=(1, 3)), 0)],
 )
 scatter_add = structured(

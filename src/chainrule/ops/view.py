@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..types import DType, Shape, float32, int64
+from .forms import transposed, unsqueezed
 from .movement import embed, reshape
 from .record import POW, Bad, Op, Spec, structured
 
@@ -29,6 +30,7 @@ transpose: Op = structured(
     view=True,
     tex=r"{0}^\top",
     prec=POW,
+    form=transposed,
     samples=lambda rng: [(rng.normal(size=(2, 3, 4)), 0, 2)],
 )
 
@@ -52,6 +54,7 @@ unsqueeze = structured(
     shape=lambda a, dim: (*a.shape[:dim], 1, *a.shape[dim:]),
     view=True,
     tex="{0}",
+    form=unsqueezed,
     samples=lambda rng: [(rng.normal(size=(2, 3)), 1)],
 )
 
