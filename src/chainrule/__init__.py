@@ -267,6 +267,7 @@ if TYPE_CHECKING:
     from .determinism import (
         use_deterministic_algorithms as use_deterministic_algorithms,
     )
+    from .explain.derive import derive as derive
     from .explain.explanation import explain as explain
     from .serialization import load as load
     from .serialization import save as save
@@ -290,6 +291,7 @@ else:
         "autocast": ".amp",
         "compile": ".compiler.step",
         "train": ".compiler.train",
+        "derive": ".explain.derive",
         "explain": ".explain.explanation",
         **dict.fromkeys(_SETTINGS, ".determinism"),
         "save": ".serialization",

@@ -32,27 +32,31 @@ def _rule(*ops: Op) -> Callable[[Rule], Rule]:
 def simplified(x: Formula) -> Formula:
     """An equal formula, or the same one: NOTE [Proof].
 
-    >>> from chainrule.explain.notation import tex
+    >>> from chainrule.types import float64
+    >>> x = Symbol("x", "x", "x", Spec((), float64))
+    >>> simplified(Expr(arithmetic.mul, (1, Expr(arithmetic.neg, (x,), x.spec)), x.spec))
+    neg(x)
     """
-    found = _shorter(x)
-    return found if found is x or _agree(x, found) else x
+    found = shorter(x)
+    return found if found is x or agree(x, found) else x
 
 
-def _shorter(x: Any) -> Any:
+def shorter(x: Any) -> Any:
+    """The formula after the identities, which nothing has proved yet."""
     if not isinstance(x, Expr):
         return x
-    operands = tuple(map(_shorter, x.operands))
+    operands = tuple(map(shorter, x.operands))
     if any(a is not b for a, b in zip(operands, x.operands)):
         x = x.with_operands(operands)
     x = _without_broadcasts(x)
     for rule in _RULES.get(x.op, ()):
         found = rule(x)
         if found is not None:
-            return _shorter(found)
+            return shorter(found)
     return x
 
 
-def _agree(a: Formula, b: Formula) -> bool:
+def agree(a: Formula, b: Formula) -> bool:
     """Whether two formulas have the same value at random points, to rounding, after broadcasting."""
     rng = np.random.default_rng(0)
     points = {s: _point(rng, s) for s in (*symbols_in(a), *symbols_in(b))}
@@ -213,4 +217,4 @@ def _without_broadcasts(x: Expr) -> Expr:
     return x.with_operands(operands) if any(a is not b for a, b in zip(operands, x.operands)) else x
 
 
-__all__ = ["Spec", "simplified"]
+__all__ = ["Spec", "agree", "shorter", "simplified"]

@@ -10,7 +10,7 @@ from .expr import Symbol
 from .names import Names
 from .unicode import plain
 
-_GREEK = frozenset(
+GREEK = frozenset(
     ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu",
      "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega"]
 )  # fmt: skip
@@ -29,7 +29,7 @@ def letter(name: str) -> str:
     if hatted:
         return rf"\hat{{{hatted[1]}}}"
     stem, below = _split(name)
-    if stem in _GREEK:
+    if stem in GREEK:
         stem = "\\" + stem
     elif len(stem) > 1:
         stem = rf"\mathit{{{stem}}}".replace("_", r"\_")
@@ -46,7 +46,7 @@ def _split(name: str) -> tuple[str, str]:
     if numbered:
         return numbered[1], numbered[2]
     stem, _, below = bare.partition("_")
-    if below and (len(stem) == 1 or stem in _GREEK) and "_" not in below:
+    if below and (len(stem) == 1 or stem in GREEK) and "_" not in below:
         return stem, below
     return bare, ""
 
