@@ -269,6 +269,7 @@ if TYPE_CHECKING:
     )
     from .explain.derive import derive as derive
     from .explain.explanation import explain as explain
+    from .explain.record import record as record
     from .serialization import load as load
     from .serialization import save as save
 else:
@@ -293,6 +294,7 @@ else:
         "train": ".compiler.train",
         "derive": ".explain.derive",
         "explain": ".explain.explanation",
+        "record": ".explain.record",
         **dict.fromkeys(_SETTINGS, ".determinism"),
         "save": ".serialization",
         "load": ".serialization",

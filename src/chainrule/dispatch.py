@@ -78,7 +78,7 @@ def bind(op: Op, args: tuple[Any, ...]) -> Any:
     """Apply `op` to tensors and attributes: compute on the arrays, record if a gradient is wanted."""
     tracer = clock.tracer
     if tracer is not None:
-        if tracer.here():
+        if tracer.sees():
             args = tracer.entered(op, args)
         else:
             tracer = None

@@ -25,7 +25,7 @@ from .faults import check_nan, check_ready, nothing
 from .hooks import after_accumulation, after_node, as_tensor, before_node, hooked
 from .mode import set_grad
 from .native import native
-from .recent import ROOM, free
+from .recent import elements, free
 from .tape import FREED, AccumulateGrad, Node, Output, clock, mode
 
 
@@ -222,7 +222,7 @@ def _walk(
 ) -> None:
     """Run the nodes, newest first: the hot path of every backward(), so it calls as little as it can."""
     special = create or captured is not None or mode.anomaly or clock.complex
-    room = ROOM if captured is None else 0
+    room = recent.room if captured is None else 0
     while heap:
         node = heappop(heap)[1]
         g = node.g
@@ -267,8 +267,8 @@ def _walk(
                     else:
                         e.g = e.g + gi
         if not keep and (node.op.reads or node.op.reads_y):
-            if room > 0 and kind is Node and type(g) is np.ndarray:
-                room -= g.size
+            if room > 0 and kind is Node:
+                room -= g.size if type(g) is np.ndarray else elements(g)
                 recent.nodes.append(ref(node))
             else:
                 free(node)

@@ -25,7 +25,8 @@ class _Clock:
     """When any tensor was last changed in place: a walk over nodes older than that need not look closer.
 
     While there is a `tracer`, short cuts that compute outside `dispatch.bind` stand aside, in all threads:
-    `bind` asks the tracer whether the code is its own.
+    `bind` asks the tracer whether the code is its own. An observer, which lets everything run as it is, sees
+    operations without being anybody's tracer: sees() is true and here() is not.
     """
 
     __slots__ = ("complex", "touched", "tracer")

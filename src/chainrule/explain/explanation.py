@@ -14,6 +14,7 @@ from ..program.ir import Var
 from ..tensor import Tensor
 from .derivation import Derivation, Step, derive
 from .lift import Forward, lift
+from .modules import collapsed, paths_of, theta_words
 from .names import names_of, scope_of
 from .pages import latex_page, markdown_page, text_page
 from .symbols import Letters
@@ -27,10 +28,15 @@ class Explanation:
 
     steps       all lines, in the order in which they are computed, each with its value
     derivation  the programs behind them, and the letters
+    paths       the module that made each variable of the program, if the pass was recorded
     """
 
-    def __init__(self, derivation: Derivation, *, lang: str, values: bool, sample: int | None) -> None:
+    def __init__(
+        self, derivation: Derivation, *, lang: str, values: bool, sample: int | None,
+        paths: Mapping[Var, str] | None = None,
+    ) -> None:  # fmt: skip
         self.derivation, self.lang, self.values, self.sample = derivation, lang, values, sample
+        self.paths = dict(paths or {})
 
     @property
     def steps(self) -> list[Step]:
@@ -82,7 +88,7 @@ class Explanation:
 
 def explain(
     loss: Tensor, wrt: Any = None, *, notation: str = "matrix", lang: str = "en", values: bool = True,
-    sample: int | None = None, names: Mapping[str, Any] | None = None,
+    sample: int | None = None, names: Mapping[str, Any] | None = None, depth: int | None = None,
 ) -> Explanation:  # fmt: skip
     """The forward pass that ended in `loss`, and its gradients, each as the chain rule that made it.
 
@@ -93,6 +99,8 @@ def explain(
     lang      "en" or "zh"
     values    show the numbers
     sample    follow one sample of the batch
+    depth     into how many levels of modules to look, all by default: with 0 the model is a single step, with
+              1 its layers are; needs a pass that ran inside `with record():`
 
     Raises RuntimeError for a tensor without a recorded pass, or one that has been freed.
 
@@ -120,9 +128,15 @@ def explain(
     scope = scope_of(sys._getframe(1)) if names is None else names
     found = names_of(forward, scope)
     wanted = _wanted(forward, wrt)
+    paths = paths_of(forward)
+    thetas: dict[Var, str] = {}
+    if depth is not None:
+        forward, thetas = collapsed(forward, found, depth, wanted or ())
     derivation = derive(forward.program, Letters(found), wanted)
-    fill(derivation, [forward.tensors[v]._array() for v in forward.program.inputs])
-    return Explanation(derivation, lang=lang, values=values, sample=sample)
+    for v, module in thetas.items():
+        derivation.legend[derivation.symbols[v].tex] = theta_words(module, lang)
+    fill(derivation, [forward.values[v] for v in forward.program.inputs])
+    return Explanation(derivation, lang=lang, values=values, sample=sample, paths=paths)
 
 
 def _wanted(forward: Forward, wrt: Any) -> list[Var] | None:

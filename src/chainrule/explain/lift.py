@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd.tape import FREED, AccumulateGrad, Node, Output
+from ..autograd.tape import FREED, AccumulateGrad, Node, Output, last_change
 from ..errors import message, source_line
 from ..ops.record import Op
 from ..program.build import Builder, Symbol
 from ..program.ir import Equation, Program, Var
 from ..tensor import Tensor
 from ..types import FROM_NUMPY
+from .record import Made, kept, value_before
 
 
 class Forward(NamedTuple):
@@ -25,11 +26,21 @@ class Forward(NamedTuple):
     program  inputs are the leaves, in the order of their first use; one output
     tensors  the tensor behind each input and constant
     nodes    the node behind each equation
+    values   the arrays of the inputs, as the pass has read them where that can be known
+    times    when each equation was computed
+    changed  inputs that were changed afterwards and whose old values nobody has kept: the line, if known
+    named    what record() has found variables to be called
+    parameters  … and which modules' parameters they are: the module's path and the parameter's own name
     """
 
     program: Program
     tensors: dict[Var, Tensor]
     nodes: dict[Equation, Node]
+    values: dict[Var, Any]
+    times: dict[Equation, int]
+    changed: dict[Var, Any]
+    named: dict[Var, str]
+    parameters: dict[Var, tuple[str, str]]
 
 
 def lift(output: Tensor) -> Forward:
@@ -55,7 +66,13 @@ def lift(output: Tensor) -> Forward:
     for node in _in_order(output._node):
         lifter.take(node)
     result = lifter.of[output._node]
-    return Forward(lifter.builder.program([result]), lifter.tensors, lifter.nodes)
+    for v in lifter.builder.inputs:
+        if v not in lifter.values:
+            lifter.values[v] = lifter.tensors[v]._array()
+    return Forward(
+        lifter.builder.program([result]), lifter.tensors, lifter.nodes, lifter.values, lifter.times,
+        lifter.changed, lifter.named, lifter.parameters,
+    )  # fmt: skip
 
 
 def _in_order(root: Node) -> list[Node]:
@@ -77,6 +94,11 @@ class _Lifter:
         self.tensors: dict[Var, Tensor] = {}
         self.nodes: dict[Equation, Node] = {}
         self.constants: dict[int, Symbol] = {}
+        self.values: dict[Var, Any] = {}
+        self.times: dict[Equation, int] = {}
+        self.changed: dict[Var, Any] = {}
+        self.named: dict[Var, str] = {}
+        self.parameters: dict[Var, tuple[str, str]] = {}
 
     def take(self, node: Node) -> None:
         """Write the equation of one node."""
@@ -99,12 +121,15 @@ class _Lifter:
 
     def _leaf(self, node: AccumulateGrad) -> None:
         tensor = node.variable
-        if tensor is None:
+        if tensor is None and node not in kept.values:
             raise RuntimeError(
                 "a leaf of the tape is gone: keep the parameters alive until they are explained"
             )
-        symbol = self.builder.input(tensor.shape, FROM_NUMPY[tensor._a.dtype])
-        self.of[node], self.tensors[symbol.var] = symbol, tensor
+        symbol = self.builder.input(node.shape, FROM_NUMPY[node.dtype])
+        self.of[node] = symbol
+        if tensor is not None:
+            self.tensors[symbol.var] = tensor
+        self._name(node, symbol.var)
 
     def _operation(self, node: Node) -> None:
         op = node.op
@@ -118,14 +143,21 @@ class _Lifter:
                 )
             )
         listed = node.args[0] if op.nargs < 0 else node.args[: op.nargs]
+        read = node.saved[0] if op.nargs < 0 else node.saved
         operands = [self._operand(node, x, e) for x, e in zip(listed, node.edges)]
+        for a, e in zip(read, node.edges):
+            if isinstance(e, AccumulateGrad):
+                self._reads(e, a, node.seq)
         operands += [self._operand(node, x, None) for x in listed[len(operands) :]]
         args = (tuple(operands), *node.args[1:]) if op.nargs < 0 else (*operands, *node.args[op.nargs :])
         self.builder.where = node.where
+        before = len(self.builder.equations)
         results = self.builder.add(op, args)
+        self.times.update(dict.fromkeys(self.builder.equations[before:], node.seq))
         self.nodes[self.builder.equations[-1]] = node
         if op.outputs == 1:
             self.of[node] = results
+            self._name(node, results.var)
         else:
             self.several[node] = results
 
@@ -133,11 +165,66 @@ class _Lifter:
         if edge is not None:
             return self.of[edge]
         if isinstance(x, Tensor):
-            found = self.constants.get(id(x))
-            if found is None:
-                found = self.constants[id(x)] = self.builder.constant(x._array())
-                self.tensors[found.var] = x
-            return found
+            return self._constant(x._array(), x)
         if isinstance(x, np.ndarray):
-            return self.builder.constant(x)
+            return self._constant(x)
         return x
+
+    def _name(self, thing: Any, var: Var) -> None:
+        name, parameter = kept.names.get(thing), kept.parameters.get(thing)
+        if name is not None:
+            self.named[var] = name
+        if parameter is not None:
+            self.parameters[var] = parameter
+
+    def _reads(self, leaf: AccumulateGrad, array: Any, time: int) -> None:
+        """Note the values that an operation has read from a leaf: those of the first one hold."""
+        var = self.of[leaf].var
+        if var in self.values:
+            return
+        recorded, tensor = value_before(leaf, time), leaf.variable
+        if recorded is not None:
+            self.values[var] = recorded
+            return
+        changed, line = last_change(tensor if tensor._base is None else tensor._base)
+        self.values[var] = array if isinstance(array, np.ndarray) else tensor._array()
+        if changed > time:
+            self.changed[var] = line
+
+    def _constant(self, array: Any, tensor: Tensor | None = None) -> Symbol:
+        """An array that no tape knows: by its formula, if that was recorded."""
+        found = self.constants.get(id(array))
+        if found is None:
+            made = kept.formulas.get(array)
+            found = self._computed(array, made) if made is not None else None
+            if found is None:
+                found = self.builder.constant(array)
+            self.constants[id(array)] = found
+            self._name(array, found.var)
+            if tensor is not None:
+                self.tensors[found.var] = tensor
+        return found
+
+    def _computed(self, array: Any, made: Made) -> Symbol | None:
+        """The equation that made an array; None if it does not give these values any more."""
+        with np.errstate(all="ignore"):
+            again = np.asarray(made.op.forward(*made.args))
+        if again.shape != array.shape or not np.array_equal(again, array, equal_nan=again.dtype.kind in "fc"):
+            return None
+
+        def operand(x: Any) -> Any:
+            if not isinstance(x, np.ndarray):
+                return x
+            number = not x.ndim and not x.flags.writeable  # dispatch.constant's
+            return x.item() if number else self._constant(x)
+
+        n = made.op.nargs
+        listed = map(operand, made.args[0] if n < 0 else made.args[:n])
+        args = (tuple(listed), *made.args[1:]) if n < 0 else (*listed, *made.args[n:])
+        if not any(isinstance(x, Symbol) for x in (args[0] if n < 0 else args[:n])):
+            return None
+        self.builder.where = made.where
+        before = len(self.builder.equations)
+        result: Symbol = self.builder.add(made.op, args)
+        self.times.update(dict.fromkeys(self.builder.equations[before:], made.time))
+        return result

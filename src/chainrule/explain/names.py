@@ -32,6 +32,7 @@ def names_of(forward: Forward, scope: Mapping[str, Any]) -> Names:
     """The names of a forward pass; `scope` are the Python variables that may name its tensors."""
     names = Names()
     _from_scope(names, forward, scope)
+    _from_recording(names, forward)
     _from_source(names, forward)
     return names
 
@@ -71,6 +72,16 @@ def _from_scope(names: Names, forward: Forward, scope: Mapping[str, Any]) -> Non
     for equation, node in forward.nodes.items():
         if len(equation.outputs) == 1 and node in by_node:
             names.of[equation.output] = by_node[node]
+
+
+def _from_recording(names: Names, forward: Forward) -> None:
+    """What record() has noted: modules as the code that ran called them, names where the scope has none."""
+    for v, parameter in forward.parameters.items():
+        if v not in names.of:
+            names.modules[v] = parameter
+    for v, name in forward.named.items():
+        if v not in names.modules and v not in forward.program.outputs:
+            names.of.setdefault(v, name)
 
 
 def _from_source(names: Names, forward: Forward) -> None:

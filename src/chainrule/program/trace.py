@@ -110,6 +110,8 @@ class Tracer(Recorder):
         """Whether the running code belongs to the traced function, not to another thread."""
         return get_ident() == self.thread
 
+    sees = here
+
     def _enter(self, t: Tensor, name: str) -> Traced:
         a = t._a if isinstance(t._a, np.ndarray) else np.asarray(t._a)
         self.lifted[id(t)] = (t, a)
