@@ -39,9 +39,7 @@ def polynomial() -> Net:
 
 def three_layers() -> Net:
     """001: ReLU layers and cross-entropy."""
-    net = nn.Sequential(
-        nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 3)
-    ).double()
+    net = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 3)).double()
     x = cr.tensor([[1.0, 2.0, 1.5], [3.0, 4.0, 2.3], [5.0, 6.0, 1.2]], dtype=cr.float64)
     z = cr.tensor([0, 2, 1])
     return of_module(nn.CrossEntropyLoss()(net(x), z), net)

@@ -7,8 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.explain.nets import NETS, shared_weights, three_layers
-from tests.registry.helpers import RECORDS, as_tensors, is_floating, results, rng, samples, tensors_of, weighted_sum
+from tests.explain.nets import NETS
+from tests.registry.helpers import (
+    RECORDS,
+    as_tensors,
+    is_floating,
+    results,
+    rng,
+    samples,
+    tensors_of,
+    weighted_sum,
+)
 
 import chainrule as cr
 from chainrule.explain.expr import value_of
@@ -31,7 +40,9 @@ def check_formulas(e: Any) -> None:
         if step.formula is not None:
             close(value_of(step.formula, values.__getitem__), step.value, str(step))
         if step.terms:
-            total = sum(np.broadcast_to(value_of(t.formula, values.__getitem__), step.shape) for t in step.terms)
+            total = sum(
+                np.broadcast_to(value_of(t.formula, values.__getitem__), step.shape) for t in step.terms
+            )
             close(total, step.value, f"the terms of {step}")
 
 
@@ -93,4 +104,8 @@ def test_every_record_is_explained_by_formulas_that_hold(name):
         check_formulas(e)
         gradients = {s.symbol.var: s.value for s in e.backward}
         for leaf, v in zip(leaves, list(e.derivation.gradients)[-len(leaves) :]):
-            close(gradients[v], np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy(), f"{name}: ∂L/∂{v}")
+            close(
+                gradients[v],
+                np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy(),
+                f"{name}: ∂L/∂{v}",
+            )

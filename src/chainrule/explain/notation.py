@@ -44,6 +44,8 @@ def sizes(letters: Mapping[int, str]) -> Iterator[None]:
 
 def number(x: Any) -> tuple[str, int]:
     """A number as people write it: 2, not 2.0; 0.1; 1.5·10⁻⁷."""
+    if x is Ellipsis:
+        return r"\ldots", ATOM
     if isinstance(x, slice):
         ends = [str(s) if s is not None else "" for s in (x.start, x.stop)]
         return ":".join([*ends, *([str(x.step)] if x.step not in (None, 1) else [])]), ATOM
@@ -140,7 +142,7 @@ def _operation(x: Expr) -> tuple[str, int]:
         if not place.admits(bound, power):
             text = rf"\left({text}\right)"
         else:
-            if place.raised and place.raised in text:
+            if place.raised and (place.raised in text or "'" in text):
                 text = f"{{{text}}}"  # two superscripts in a row are not LaTeX
             power = place.after(power, bound)
         texts[place.index] = text
@@ -171,8 +173,8 @@ class _Place:
         here = MUL if outer == ADD else outer
         if here not in _PRODUCTS:
             return bound >= min(here, POW) and bound != NEG
-        if bound in (NEG, MUL) and self.first:
-            return True
+        if bound == NEG:
+            return self.first and here == MUL
         if bound == BIG:
             return self.last
         return bound >= here and not (here == HAD and bound == DOT)

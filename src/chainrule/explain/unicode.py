@@ -54,8 +54,8 @@ class _Reader:
             out += _script(self._argument(), _ABOVE, "^")
         elif token == "_":
             below, big = self._argument(), out[-1:] in "ΣΠ⋀⋁"
-            element = not big and not _small(below, _BELOW) and re.search(r"[,:]", below)
-            out += f"[{below}]" if element else _script(below, _BELOW, "_")
+            element = out[-1:] in "₀₁₂₃₄₅₆₇₈₉]" or re.search(r"[,:]", below) and not _small(below, _BELOW)
+            out += f"[{below}]" if element and not big else _script(below, _BELOW, "_")
         elif token.startswith("\\"):
             out = out.rstrip() if token in _CLOSING else out
             out += self._command(token[1:], out)
