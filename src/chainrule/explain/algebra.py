@@ -214,7 +214,7 @@ def _is_one(x: Any) -> bool:
 def _filled(x: Any, spec: Spec) -> Formula:
     """A number as an array of it: a sum of ones stays an array, whose shape matters to what comes after."""
     if not spec.shape:
-        return x  # type: ignore[no-any-return]
+        return x
     ones = Expr(movement.expand, (1, spec.shape), spec)
     if is_number(x):
         return Expr(movement.expand, (x, spec.shape), spec)
@@ -332,7 +332,7 @@ def _sum_among(t: _Product) -> Any:
 
 
 def _multiplied_out(terms: Iterable[_Product]) -> list[_Product]:
-    todo, done = list(terms)[::-1], []
+    todo, done = list(terms)[::-1], list[_Product]()
     while todo:
         t = todo.pop()
         k = _sum_among(t) if len(todo) + len(done) < _MANY else None

@@ -131,7 +131,8 @@ def check(program: Program, steps: Sequence[Step], symbols: Mapping[Var, Symbol]
         values |= {symbols[v]: a for v, a in program.constants.items() if v in symbols}
         for step in steps:
             v: Any = step.symbol.var
-            found = np.broadcast_to(np.asarray(value_of(step.formula, values.__getitem__)), v.shape)  # type: ignore[arg-type]
+            formula: Any = step.formula
+            found = np.broadcast_to(np.asarray(value_of(formula, values.__getitem__)), v.shape)
             numeric, error = _difference(program, point, v)
             if not np.allclose(found, numeric, rtol=1e-5, atol=1e-7 + 10 * error):
                 raise RuntimeError(

@@ -43,10 +43,10 @@ def formula(text: str, shapes: Mapping[str, Any] | None = None) -> Formula:
 
     >>> print(formula("(w*x - y)**2").program)
     program(w: f64[], x: f64[], y: f64[]):
-        v4: f64[] = mul(w, x)
-        v5: f64[] = sub(v4, y)
-        v6: f64[] = pow(v5, 2)
-        return v6
+        v3: f64[] = mul(w, x)
+        v4: f64[] = sub(v3, y)
+        v5: f64[] = pow(v4, 2)
+        return v5
     """
     return _Writer(Text(text), shapes).formula()
 

@@ -23,7 +23,7 @@ class Text:
     """A formula as it was written, and its tree.
 
     >>> Text("2*x^2").show()
-    '2*x**2'
+    '2 * x ** 2'
     """
 
     def __init__(self, written: str) -> None:
