@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import nn
 from chainrule.explain import algebra, derive
 from chainrule.explain.expr import Expr, Symbol, value_of
 from chainrule.explain.formula import FormulaError
@@ -102,6 +103,92 @@ def test_errors_of_the_call():
         cr.derive("w*x", wrt="z")
     with pytest.raises(ValueError, match="notation must be one of matrix, sum, not 'tensor'"):
         cr.derive("w*x", notation="tensor")
+
+
+# ----- networks
+
+
+class Branches(nn.Module):
+    """Two inputs of one layer, shared weights, names of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(3, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        hidden = cr.tanh(self.fc1(x))
+        again = cr.tanh(self.fc2(hidden))
+        return self.fc2(again) + hidden
+
+
+def test_the_network_of_many_layers_and_factors_in_full():
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
+    before = [p.detach().numpy().copy() for p in net.parameters()]
+    e = cr.derive(net, loss=nn.CrossEntropyLoss())
+    assert [str(s) for s in e.steps if s.kind == "forward"] == [
+        "z⁽¹⁾ = x W⁽¹⁾ᵀ + b⁽¹⁾",
+        "a⁽¹⁾ = relu(z⁽¹⁾)",
+        "z⁽²⁾ = a⁽¹⁾ W⁽²⁾ᵀ + b⁽²⁾",
+        "a⁽²⁾ = tanh(z⁽²⁾)",
+        "ŷ = a⁽²⁾ W⁽³⁾ᵀ + b⁽³⁾",
+        "L = (-Σᵢ ln softmax(ŷ)[i,yᵢ])/N",
+    ]
+    assert [str(s) for s in e.backward] == [
+        "δ⁽³⁾ = 1/N · (softmax(ŷ) - onehot(y))",
+        "∂L/∂W⁽³⁾ = δ⁽³⁾ᵀ a⁽²⁾",
+        "∂L/∂b⁽³⁾ = 1ᵀ δ⁽³⁾",
+        "δ⁽²⁾ = (δ⁽³⁾ W⁽³⁾) ⊙ (1 - a⁽²⁾²)",
+        "∂L/∂W⁽²⁾ = δ⁽²⁾ᵀ a⁽¹⁾",
+        "∂L/∂b⁽²⁾ = 1ᵀ δ⁽²⁾",
+        "δ⁽¹⁾ = (δ⁽²⁾ W⁽²⁾) ⊙ [a⁽¹⁾ ≠ 0]",
+        "∂L/∂W⁽¹⁾ = δ⁽¹⁾ᵀ x",
+        "∂L/∂b⁽¹⁾ = 1ᵀ δ⁽¹⁾",
+    ]
+    text = str(e)
+    for part in ("δ⁽³⁾ is ∂L/∂ŷ", "δ⁽¹⁾ is ∂L/∂z⁽¹⁾", "x is N×3", "ŷ is N×2", "W⁽²⁾ is model.2.weight"):
+        assert part in text
+    assert all(s.value is None for s in e.steps)
+    assert all((p.detach().numpy() == old).all() for p, old in zip(net.parameters(), before))
+
+
+NETWORKS = [
+    (nn.Sequential(nn.Linear(3, 1), nn.Linear(1, 1)), nn.MSELoss()),
+    (nn.Sequential(nn.Linear(3, 4), nn.Sigmoid(), nn.Dropout(), nn.Linear(4, 2)), nn.MSELoss()),
+    (
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3)),
+        nn.CrossEntropyLoss(),
+    ),
+    (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.GELU(), nn.Linear(4, 2)), nn.CrossEntropyLoss()),
+    (nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(16, 3)), nn.CrossEntropyLoss()),
+    (nn.Linear(3, 1), nn.BCEWithLogitsLoss(reduction="sum")),
+    (nn.TransformerEncoderLayer(8, 2, 16), nn.SmoothL1Loss()),
+    (Branches(), nn.MSELoss()),
+]
+
+
+@pytest.mark.parametrize(("model", "loss"), NETWORKS, ids=lambda m: type(m).__name__)
+def test_networks_of_many_kinds(model, loss):
+    e = cr.derive(model, loss=loss)  # raises if a formula or a gradient is wrong
+    shown = {s.symbol for s in e.backward}
+    wanted = [g for v, g in e.derivation.gradients.items() if v in e.derivation.program.inputs]
+    assert len(wanted) == len(list(model.parameters()))
+    assert shown.issuperset(wanted)
+
+
+def test_the_gradient_of_one_parameter():
+    e = cr.derive(nn.Linear(3, 2), "weight", loss=nn.MSELoss())
+    assert [str(s) for s in e.backward] == ["δ⁽¹⁾ = 2/n · (ŷ - y)", "∂L/∂W⁽¹⁾ = δ⁽¹⁾ᵀ x"]
+    assert "n is N·2" in str(e)
+
+
+def test_errors_of_networks():
+    with pytest.raises(TypeError, match="derive\\(\\) got neither a formula nor a network with a loss"):
+        cr.derive(nn.Linear(3, 2))
+    with pytest.raises(ValueError, match="a name of wrt= is no parameter of the model"):
+        cr.derive(nn.Linear(3, 2), "w", loss=nn.MSELoss())
+    with pytest.raises(RuntimeError, match="no input was found that the model takes"):
+        cr.derive(nn.ReLU(), loss=nn.MSELoss())
+    assert cr.derive(nn.Linear(3, 2), loss=nn.MSELoss(), shapes={"x": (2, 3)})
 
 
 # ----- collecting

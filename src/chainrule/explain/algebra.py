@@ -111,6 +111,8 @@ class _Product:
             self.times(x.operands[0], 2 * power)
         elif x.op is arithmetic.pow and is_number(x.operands[1]) and (whole or not _splits(x.operands[0])):
             self.times(x.operands[0], x.operands[1] * power)
+        elif x.op is movement.expand and is_number(x.operands[0]) and not is_ones(x) and whole:
+            self.times(x.operands[0], power).times(x.with_operands((1,)), power)
         elif x.op in MATRIX_PRODUCTS or x.op in _LINEAR:
             outside, inside = zip(*map(_split, x.operands))
             if all(p.number == 1 and not p.factors for p in outside):

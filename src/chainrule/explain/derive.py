@@ -1,4 +1,4 @@
-"""derive(): the gradient of a formula without data."""
+"""derive(): the gradient of a formula, or of a network, without data."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _POINTS = 2
 
 
 def derive(
-    what: str, wrt: str | Sequence[str] | None = None, *, shapes: Mapping[str, Any] | None = None,
-    lang: str = "en", notation: str = "matrix",
+    what: Any, wrt: str | Sequence[str] | None = None, *, loss: Any = None,
+    shapes: Mapping[str, Any] | None = None, lang: str = "en", notation: str = "matrix",
 ) -> Explanation:  # fmt: skip
     """The gradient of a formula by some of its symbols (`wrt`, all by default), as formulas without data.
 
@@ -36,6 +36,9 @@ def derive(
     float64 at random points before it is shown. `shapes` says which symbols are vectors or matrices, as
     {"X": ("n", "d"), "w": ("d",)}; without it capital letters are matrices, and what stands beside @ is a
     vector.
+
+    For a network, derive(model, loss=nn.CrossEntropyLoss()) gives the equations of the layers, the error δ of
+    each, and the gradient of each parameter, the batch included; `wrt` are names of parameters.
 
     Raises FormulaError for a formula that cannot be read, with the column.
 
@@ -48,7 +51,12 @@ def derive(
     checked(lang)
     if notation not in NOTATIONS:
         raise ValueError(f"notation must be one of {', '.join(NOTATIONS)}, not {notation!r}")
-    found = resolved(parsed(what, shapes), wrt, what)
+    if isinstance(what, str):
+        found = resolved(parsed(what, shapes), wrt, what)
+    else:
+        from .networks import network
+
+        found = network(what, loss, wrt, shapes)
     return Explanation(found, lang=lang, values=False, sample=None)
 
 
