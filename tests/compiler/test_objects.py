@@ -63,3 +63,17 @@ def test_behind_llvmlites_lock_the_code_is_the_same(monkeypatch):
     past = engine.object_code(text_of(3), host())
     monkeypatch.setattr(engine, "_behind_the_lock", lambda: None)
     assert engine.object_code(text_of(3), host()) == past
+
+
+def test_functions_that_differ_in_their_tables_are_not_merged_over_files():
+    first = Module(host())
+    names, made = [], Objects(host())
+    for module, value in ((first, 5), (second := first.another(), 7), (second.another(), 5)):
+        f = module.function(f"look{len(names)}", (), "i64", internal=False)
+        f.ret(f.load("i64", module.constant("i64", [i64(value)])))
+        names.append(module.merge(f))
+        made.add(str(module))
+    assert names == ["look0", "look1", "look0"]
+    library = engine.Library(made.finish(), ("look0", "look1"))
+    found = [ctypes.CFUNCTYPE(ctypes.c_int64)(library.address(name))() for name in names]
+    assert found == [5, 7, 5]

@@ -45,6 +45,7 @@ class Module:
         self._functions: dict[str, Function] = {}
         self._declared: dict[str, str] = {}
         self._constants: dict[str, str] = {}
+        self._tables: dict[str, str] = {}  # their names, which mean the same in all files of a step
         self._bodies: dict[str, str] = {}
         self.checks: list[Any] = []  # the equations that may stop a step, in the order of their numbers
 
@@ -59,7 +60,7 @@ class Module:
     def another(self) -> Module:
         """The next object file of the same step: its checks are numbered on, its functions known."""
         made = Module(self.target, contract=self.contract)
-        made._bodies, made.checks = self._bodies, self.checks
+        made._bodies, made._tables, made.checks = self._bodies, self._tables, self.checks
         return made
 
     def lines(self) -> int:
@@ -82,7 +83,8 @@ class Module:
         """A private table in read-only memory; the pointer to it."""
         inner = ", ".join(f"{type} {v.text}" for v in values)
         body = f"private unnamed_addr constant [{len(values)} x {type}] [{inner}], align 64"
-        return Value(self._constants.setdefault(body, f"@table.{len(self._constants)}"), "ptr")
+        name = self._constants[body] = self._tables.setdefault(body, f"@table.{len(self._tables)}")
+        return Value(name, "ptr")
 
     def merge(self, f: Function) -> str:
         """The name of a function with the same body as `f`, which is forgotten if there is an older one."""
