@@ -33,8 +33,9 @@ class Explanation:
 
     def __init__(
         self, derivation: Derivation, *, lang: str, values: bool, sample: int | None,
-        paths: Mapping[Var, str] | None = None,
+        paths: Mapping[Var, str] | None = None, notation: str = "matrix",
     ) -> None:  # fmt: skip
+        self.notation = notation
         self.derivation, self.lang, self.values, self.sample = derivation, lang, values, sample
         self.paths = dict(paths or {})
 
@@ -53,6 +54,12 @@ class Explanation:
         if value is None or self.sample is None or not self._has_samples(step):
             return value
         return value[self.sample]
+
+    @property
+    def counts(self) -> dict[int, str]:
+        """Letters for numbers of elements: n samples, where formulas are written out over them."""
+        batch = self.derivation.batch
+        return {batch: "n"} if self.notation == "sum" and batch is not None and batch > 1 else {}
 
     def _has_samples(self, step: Step) -> bool:
         batch = self.derivation.batch
@@ -136,7 +143,7 @@ def explain(
     for v, module in thetas.items():
         derivation.legend[derivation.symbols[v].tex] = theta_words(module, lang)
     fill(derivation, [forward.values[v] for v in forward.program.inputs])
-    return Explanation(derivation, lang=lang, values=values, sample=sample, paths=paths)
+    return Explanation(derivation, lang=lang, values=values, sample=sample, paths=paths, notation=notation)
 
 
 def _wanted(forward: Forward, wrt: Any) -> list[Var] | None:

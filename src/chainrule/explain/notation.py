@@ -28,7 +28,7 @@ _sizes: Mapping[int, str] = {}
 
 def tex(x: Any) -> str:
     """The LaTeX of a formula."""
-    return _written(x)[0]
+    return written(x)[0]
 
 
 @contextmanager
@@ -81,8 +81,12 @@ def count(n: int) -> str:
     return _sizes.get(n, str(n))
 
 
-def _written(x: Any) -> tuple[str, int]:
-    """LaTeX and its binding power."""
+def written(x: Any) -> tuple[str, int]:
+    """LaTeX and its binding power; what is no formula of arrays knows how it is written."""
+    own = getattr(x, "written", None)
+    if own is not None:
+        found: tuple[str, int] = own()
+        return found
     if isinstance(x, Symbol):
         return x.tex, _power_of(x.tex)
     if isinstance(x, Expr):
@@ -108,7 +112,7 @@ def template(x: Expr) -> tuple[str, int]:
     """The record's notation for these arguments, and its binding power."""
 
     def spec(a: Any) -> Any:
-        return a.spec if isinstance(a, (Expr, Symbol)) else a
+        return getattr(a, "spec", a)
 
     specs = [[spec(a) for a in x.operands], *x.attributes] if x.op.nargs < 0 else [spec(a) for a in x.args]
     found = x.op.form(*specs) if x.op.form is not None else None
@@ -135,7 +139,7 @@ def _operation(x: Expr) -> tuple[str, int]:
     shape = _COUNT.sub(lambda m: count(int(m[1])), shape)
     if x.op.nargs < 0:
         return shape.format(", ".join(map(tex, x.operands)), *map(tex, x.attributes)), power
-    parts = [_written(a) for a in x.args]
+    parts = [written(a) for a in x.args]
     texts = [text for text, _ in parts]
     for place in _places(shape):
         text, bound = parts[place.index]
@@ -201,5 +205,5 @@ def _places(shape: str) -> Iterator[_Place]:
 
 def _tidy(text: str) -> str:
     """No sign after a sign, a dot between numbers."""
-    text = text.replace("+ -", "- ").replace("- -", "+ ").replace("  ", " ")
+    text = text.replace("+ -", "- ").replace("- -", "+ ").replace("  ", " ").replace(r"\, \sum", r"\sum")
     return _BETWEEN_NUMBERS.sub(r"\1 \\cdot ", text)

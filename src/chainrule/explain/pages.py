@@ -9,7 +9,9 @@ import numpy as np
 
 from ..errors import source_line
 from .derivation import Step
-from .notation import tex
+from .expr import Symbol
+from .notation import sizes, tex
+from .sums import Line
 from .unicode import plain
 from .words import word
 
@@ -44,21 +46,42 @@ def value(array: Any, lang: str = "en") -> str:
     return f"[{'×'.join(map(str, a.shape))}] {spread}"
 
 
+def sides(e: Explanation, symbol: Symbol, formula: Any) -> tuple[str, str]:
+    """The two sides of a line in LaTeX, in the notation that was asked for; an input has no right one."""
+    if formula is None:
+        return symbol.tex, ""
+    with sizes(e.counts):
+        if e.notation == "sum":
+            line = Line(symbol, formula)
+            return line.left_tex, line.right_tex
+        return symbol.tex, tex(formula)
+
+
+def equation(e: Explanation, s: Step) -> str:
+    """A line in LaTeX."""
+    return " = ".join(filter(None, sides(e, s.symbol, s.formula)))
+
+
+def legend(e: Explanation) -> dict[str, str]:
+    """What the letters of the page stand for: LaTeX and the user's name, or a number."""
+    return {**e.derivation.legend, **{letter: str(n) for n, letter in e.counts.items()}}
+
+
 def text_page(e: Explanation) -> str:
     """Plain text with Unicode formulas."""
     lines = [word("title", e.lang).format(e.derivation.loss.text), ""]
     for heading, steps in sections(e):
         lines.append(heading)
-        rows = [(str(s), s) for s in steps]
+        rows = [(plain(equation(e, s)), s) for s in steps]
         width = min(max(len(text) for text, _ in rows), 60)
         for text, s in rows:
             shown = f"   = {value(e.shown(s), e.lang)}" if e.values and s.value is not None else ""
             lines.append(f"  {text:<{width}}{shown}")
             lines += _terms(e, s)
         lines.append("")
-    legend = [f"{plain(k)} {word('is', e.lang)} {name}" for k, name in e.derivation.legend.items()]
-    if legend:
-        lines.append(f"{word('legend', e.lang)}: {', '.join(legend)}.")
+    letters = [f"{plain(k)} {word('is', e.lang)} {name}" for k, name in legend(e).items()]
+    if letters:
+        lines.append(f"{word('legend', e.lang)}: {', '.join(letters)}.")
     lines.append(word("layout", e.lang))
     return "\n".join(lines)
 
@@ -67,18 +90,15 @@ def _terms(e: Explanation, s: Step) -> Iterator[str]:
     """The edges of a sum over several uses."""
     if len(s.terms) > 1:
         for t in s.terms:
-            yield f"      {word('through', e.lang)} {t.consumer.text}: {plain(tex(t.formula))}"
+            part = plain(sides(e, s.symbol, t.formula)[1])
+            yield f"      {word('through', e.lang)} {t.consumer.text}: {part}"
 
 
 def latex_page(e: Explanation) -> str:
     """An align* for each section."""
     blocks = []
     for heading, steps in sections(e):
-        rows = [
-            f"  {s.symbol.tex} &= {tex(s.formula)}" if s.formula is not None else f"  & {s.symbol.tex}"
-            for s in steps
-            if s.formula is not None
-        ]
+        rows = ["  " + " &= ".join(sides(e, s.symbol, s.formula)) for s in steps if s.formula is not None]
         if rows:
             blocks.append("% " + heading + "\n\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}")
     return "\n".join(blocks)
@@ -92,14 +112,14 @@ def markdown_page(e: Explanation) -> str:
         for s in steps:
             shown = f" — {value(e.shown(s), e.lang)}" if e.values and s.value is not None else ""
             place = f"  `{source_line(s.where).rpartition(': ')[2]}`" if s.where is not None else ""
-            out.append(f"- ${s.tex}${shown}{place}")
-            out += [
-                f"  - {word('through', e.lang)} ${t.consumer.tex}$: ${tex(t.formula)}$" for t in _several(s)
-            ]
+            out.append(f"- ${equation(e, s)}${shown}{place}")
+            for t in _several(s):
+                part = sides(e, s.symbol, t.formula)[1]
+                out.append(f"  - {word('through', e.lang)} ${t.consumer.tex}$: ${part}$")
         out.append("")
-    legend = [f"${k}$ {word('is', e.lang)} `{name}`" for k, name in e.derivation.legend.items()]
-    if legend:
-        out.append(f"{word('legend', e.lang)}: {', '.join(legend)}.\n")
+    letters = [f"${k}$ {word('is', e.lang)} `{name}`" for k, name in legend(e).items()]
+    if letters:
+        out.append(f"{word('legend', e.lang)}: {', '.join(letters)}.\n")
     out.append(word("layout", e.lang))
     return "\n".join(out) + "\n"
 

@@ -18,8 +18,8 @@ _LETTERS = {
     "left": "", "right": "", "displaystyle": "", "quad": "  ", "#": "#", "%": "%", "_": "_", "&": "&",
 }  # fmt: skip
 _SPACES = {",": "·", " ": " ", ";": " ", "!": "", "\\": "\n", "{": "{", "}": "}"}
-_ABOVE = str.maketrans("0123456789+-()TijklmnxyzNKab", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵀⁱʲᵏˡᵐⁿˣʸᶻᴺᴷᵃᵇ")
-_BELOW = str.maketrans("0123456789+-()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+_ABOVE = str.maketrans("0123456789+-=()TijklmnxyzNKab", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵀⁱʲᵏˡᵐⁿˣʸᶻᴺᴷᵃᵇ")
+_BELOW = str.maketrans("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_]|[^\\{}^_]", re.S)
 _OPENING, _CLOSING = (r"\lVert", r"\lfloor", r"\lceil"), (r"\rVert", r"\rfloor", r"\rceil")
 _MARKS = {"hat": "\u0302", "bar": "\u0304", "overline": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
