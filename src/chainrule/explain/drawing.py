@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from html import escape
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -50,20 +50,13 @@ def svg_of(graph: Graph, *, depth: int | None = None, lang: str = "en", alone: b
     `alone`: with the style sheet, to stand in a file of its own.
     """
     depth = graph.fitting(40) if depth is None else depth
-    levels = {s: len(list(_outer(s))) for s in graph.root.inner()}
-    drawer = _Drawer(graph, lambda s: levels[s] <= depth, lang)
-    return drawer.picture(graph.root, alone=alone)
+    closed = set(graph.closed(depth))
+    return _Drawer(graph, lambda s: s not in closed, lang).picture(graph.root, alone=alone)
 
 
-def svg_of_scope(graph: Graph, scope: Scope, lang: str) -> str:
-    """The inside of one module, the modules in it closed."""
-    return _Drawer(graph, lambda s: False, lang).picture(scope, alone=False)
-
-
-def _outer(scope: Scope) -> Iterator[Scope]:
-    while scope.parent is not None:
-        yield scope
-        scope = scope.parent
+def svg_of_scope(graph: Graph, scope: Scope, lang: str, closed: Container[Scope] = ()) -> str:
+    """The inside of one module, for a page that has the style sheet; modules in it are open but for some."""
+    return _Drawer(graph, lambda s: s not in closed, lang).picture(scope, alone=False)
 
 
 class _Drawer:

@@ -82,12 +82,26 @@ class Explanation:
         """The derivation as Markdown with formulas between dollar signs."""
         return markdown_page(self)
 
-    def graph(self, depth: int | None = None, modules: Mapping[Var, str] | None = None) -> str:
+    def graph(self, depth: int | None = None) -> str:
         """The computation graph as SVG, with modules open down to a depth."""
         from .drawing import svg_of
         from .graph import Graph
 
-        return svg_of(Graph(self.derivation, modules), depth=depth, lang=self.lang)
+        return svg_of(Graph(self.derivation, self.paths), depth=depth, lang=self.lang)
+
+    def to_html(self, path: Any = None) -> str | None:
+        """The report as one HTML file, written to `path`; without one, its text."""
+        from .report import page, written
+
+        if path is None:
+            return page(self)
+        written(page(self), path)
+        return None
+
+    def _repr_html_(self) -> str:
+        from .report import fragment
+
+        return fragment(self)
 
     def _repr_markdown_(self) -> str:
         return self.markdown()

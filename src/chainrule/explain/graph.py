@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -36,15 +37,16 @@ class Node:
     def label(self) -> str:
         return self.step.symbol.text
 
-    @property
+    @cached_property
     def formula(self) -> str:
         return "" if self.step.formula is None else plain(tex(self.step.formula))
 
-    @property
+    @cached_property
     def title(self) -> str:
         """All of it, as text."""
         shape = "×".join(map(str, self.step.shape))
-        lines = [str(self.step) + (f"   [{shape}]" if shape else "")]
+        line = f"{self.label} = {self.formula}" if self.formula else self.label
+        lines = [line + (f"   [{shape}]" if shape else "")]
         return "\n".join([*lines, *([str(self.gradient)] if self.gradient else [])])
 
 
@@ -88,6 +90,11 @@ class Scope:
                 yield from i.steps()
             else:
                 yield i
+
+    @property
+    def size(self) -> int:
+        """How many steps are in it."""
+        return len(list(self.steps()))
 
     def inner(self) -> Iterator[Scope]:
         """It and all scopes in it."""
@@ -135,8 +142,8 @@ class Graph:
         own = {v: _split(m) for v, m in self._parameters().items()}
         fixed: dict[Var, Path] = {}
         for v in made:
-            if v in modules:
-                fixed[v] = _split(modules[v])
+            if modules:
+                fixed[v] = _split(modules.get(v, ""))
             elif found := [own[u] for u in self.reads[v] if u in own]:
                 fixed[v] = _common(found)
         ahead: dict[Var, Path] = {}
@@ -229,6 +236,18 @@ class Graph:
             return sum(count(i, level - 1) if isinstance(i, Scope) and level else 1 for i in scope.items)
 
         return count(self.root, depth)
+
+    def closed(self, depth: int) -> list[Scope]:
+        """The modules that are drawn as one node: those of that depth that have more than one step."""
+
+        def below(scope: Scope, level: int) -> Iterator[Scope]:
+            for s in scope.scopes:
+                if level:
+                    yield from below(s, level - 1)
+                elif s.size > 1:
+                    yield s
+
+        return list(below(self.root, depth))
 
     @property
     def depth(self) -> int:

@@ -44,17 +44,21 @@ _WORDS = {
     "previous": ("Previous step", "上一步"),
     "next": ("Next step", "下一步"),
     "keys": ("or the arrow keys ← →", "或使用方向键 ← →"),
+    "press": (
+        "Press → to walk through the forward pass, then back through the gradients.",
+        "按 → 逐步查看前向传播，再沿梯度返回。",
+    ),
+    "letters": ("{0} letters", "{0} 个符号"),
     "step_of": ("Step {0} of {1}", "第 {0} 步，共 {1} 步"),
     "source": ("Source", "源代码"),
     "from_here": ("computed from {0}", "由 {0} 算出"),
     "from_there": ("gradient arrives through {0}", "梯度经由 {0} 到达"),
-    "starts": ("the loss itself: ∂L/∂L = 1 goes into its inputs", "从损失本身开始：∂L/∂L = 1"),
     "values": ("{0} values from {1} to {2}", "{0} 个数值，从 {1} 到 {2}"),
     "colours": (
         "Colours: purple below zero, green above, white at zero; grey is not a number.",
         "颜色：紫色为负，绿色为正，白色为零；灰色表示非数值。",
     ),
-    "sampled": ("every {0}th shown", "每 {0} 个取一个"),
+    "sampled": (", some of them shown", "，此处取样显示"),
     "facts": (
         "{0} parameters · {1} forward steps · {2} gradients",
         "{0} 个参数 · {1} 个前向步骤 · {2} 个梯度",
