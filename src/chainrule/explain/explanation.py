@@ -16,6 +16,7 @@ from .derivation import Derivation, Step, derive
 from .lift import Forward, lift
 from .modules import collapsed, paths_of, theta_words
 from .names import names_of, scope_of
+from .notes import Note, Pass, grads_of, has_run, notes_of
 from .pages import latex_page, markdown_page, text_page
 from .symbols import Letters
 from .words import checked
@@ -29,12 +30,15 @@ class Explanation:
     steps       all lines, in the order in which they are computed, each with its value
     derivation  the programs behind them, and the letters
     paths       the module that made each variable of the program, if the pass was recorded
+    notes       what a teacher would point out, each with the evidence from this run
     """
 
     def __init__(
         self, derivation: Derivation, *, lang: str, values: bool, sample: int | None,
-        paths: Mapping[Var, str] | None = None, notation: str = "matrix",
+        paths: Mapping[Var, str] | None = None, notation: str = "matrix", seen: Pass | None = None,
     ) -> None:  # fmt: skip
+        self._seen = seen
+        self._notes: list[Note] | None = None
         self.notation = notation
         self.derivation, self.lang, self.values, self.sample = derivation, lang, values, sample
         self.paths = dict(paths or {})
@@ -47,6 +51,13 @@ class Explanation:
     def backward(self) -> list[Step]:
         """The gradients, the last computed first."""
         return self.derivation.backward
+
+    @property
+    def notes(self) -> list[Note]:
+        """What is worth noticing about the pass, each with its evidence."""
+        if self._notes is None:
+            self._notes = notes_of(self._seen) if self._seen is not None else []
+        return self._notes
 
     def shown(self, step: Step) -> Any:
         """The value of a step as it is shown: of one sample, if one is followed."""
@@ -145,19 +156,36 @@ def explain(
                 fix="explain(loss.mean()) or explain(loss.sum())",
             )
         )
-    forward = lift(loss)
     scope = scope_of(sys._getframe(1)) if names is None else names
+    return explained(
+        loss, wrt, scope, notation=notation, lang=lang, depth=depth, values=values, sample=sample, ran=None
+    )  # fmt: skip
+
+
+def explained(
+    loss: Tensor, wrt: Any, scope: Mapping[str, Any], *, notation: str = "matrix", lang: str = "en",
+    depth: int | None = None, values: bool = True, sample: int | None = None, ran: bool | None = None,
+) -> Explanation:  # fmt: skip
+    """explain() for variables that are known; `ran`: whether backward() has been through the pass."""
+    forward = whole = lift(loss)
     found = names_of(forward, scope)
     wanted = _wanted(forward, wrt)
-    paths = paths_of(forward)
     thetas: dict[Var, str] = {}
     if depth is not None:
         forward, thetas = collapsed(forward, found, depth, wanted or ())
     derivation = derive(forward.program, Letters(found), wanted)
     for v, module in thetas.items():
         derivation.legend[derivation.symbols[v].tex] = theta_words(module, lang)
-    fill(derivation, [forward.values[v] for v in forward.program.inputs])
-    return Explanation(derivation, lang=lang, values=values, sample=sample, paths=paths, notation=notation)
+    known = fill(derivation, [forward.values[v] for v in forward.program.inputs])
+    if depth is not None:
+        known = values_of(whole.program, [whole.values[v] for v in whole.program.inputs])
+    gradients = {s.symbol.var: s.value for s in derivation.backward if s.symbol.var is not None}
+    ran = has_run(whole) if ran is None else ran
+    seen = Pass(whole.program, known, gradients, whole, derivation, found, grads_of(whole), ran)
+    return Explanation(
+        derivation, lang=lang, values=values, sample=sample, paths=paths_of(whole), seen=seen,
+        notation=notation,
+    )  # fmt: skip
 
 
 def _wanted(forward: Forward, wrt: Any) -> list[Var] | None:
@@ -179,11 +207,12 @@ def _wanted(forward: Forward, wrt: Any) -> list[Var] | None:
     return [by_tensor[id(t)] for t in tensors]
 
 
-def fill(derivation: Derivation, inputs: Sequence[Any]) -> None:
-    """Compute the value of every step, by the program that is shown."""
+def fill(derivation: Derivation, inputs: Sequence[Any]) -> dict[Var, Any]:
+    """Compute the value of every step, by the program that is shown; the values of all its variables."""
     seed = [np.ones(v.shape, v.dtype.np) for v in derivation.joint.inputs[len(inputs) :]]
     values = values_of(derivation.joint, [*inputs, *seed])
     gradients = dict(zip(derivation.gradients, derivation.joint.outputs))
     for step in derivation.steps:
         v: Any = step.symbol.var
         step.value = values[gradients[v]] if step.kind == "backward" else values[v]
+    return values

@@ -79,6 +79,8 @@ def text_page(e: Explanation) -> str:
             lines.append(f"  {text:<{width}}{shown}")
             lines += _terms(e, s)
         lines.append("")
+    if e.notes:
+        lines += [word("observations", e.lang), *(f"  • {note.text(e.lang)}" for note in e.notes), ""]
     letters = [f"{plain(k)} {word('is', e.lang)} {name}" for k, name in legend(e).items()]
     if letters:
         lines.append(f"{word('legend', e.lang)}: {', '.join(letters)}.")
@@ -117,6 +119,8 @@ def markdown_page(e: Explanation) -> str:
                 part = sides(e, s.symbol, t.formula)[1]
                 out.append(f"  - {word('through', e.lang)} ${t.consumer.tex}$: ${part}$")
         out.append("")
+    if e.notes:
+        out += [f"### {word('observations', e.lang)}", "", *(f"- {n.text(e.lang)}" for n in e.notes), ""]
     letters = [f"${k}$ {word('is', e.lang)} `{name}`" for k, name in legend(e).items()]
     if letters:
         out.append(f"{word('legend', e.lang)}: {', '.join(letters)}.\n")

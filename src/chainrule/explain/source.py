@@ -13,6 +13,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
+_TURNED = ("T", "mT", "H", "mH")  # attributes that are computed, not names
 Span = tuple[int, int, int, int]  # first line, last line, first column, last column
 
 
@@ -108,7 +109,7 @@ def name_of(node: ast.AST) -> str:
     """What a plain name or attribute is called; "" for any other expression."""
     if isinstance(node, ast.Name):
         return node.id
-    if isinstance(node, ast.Attribute):
+    if isinstance(node, ast.Attribute) and node.attr not in _TURNED:
         inner = name_of(node.value)
         return f"{inner}.{node.attr}" if inner else ""
     return ""
