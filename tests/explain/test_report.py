@@ -90,7 +90,7 @@ def test_nothing_is_loaded_from_outside():
     for tag, a in Reader(text).elements:
         assert tag != "link"
         assert a.get("src", "data:").startswith("data:")
-        assert "href" not in a
+        assert a.get("href", "#").startswith("#")
 
 
 def test_graphs_in_it_are_xml():
@@ -119,6 +119,11 @@ def test_one_sample_can_be_followed():
     assert "6×4 values" in net().to_html()
     page = net(sample=0).to_html()
     assert 'alt="4 values' in page
+
+
+def test_sums_are_written_in_the_notation_asked_for():
+    page = net(layers=1, notation="sum").to_html()
+    assert page.count("∑") > net(layers=1).to_html().count("∑")
 
 
 def test_names_and_source_are_escaped():

@@ -13,8 +13,8 @@ from .graph import Graph, Item, Node, Scope
 from .layout import Box, Link, Point, curve, layout
 from .words import word
 
-_LONG = 24  # characters of a formula in a node
-_PAD, _HEAD = 10.0, 22.0  # of a module's frame
+_LONG = 21  # characters of a formula in a node
+_PAD, _HEAD = 9.0, 22.0  # of a module's frame
 _APART = 3.0  # of an edge from its gradient's edge
 _NARROW = frozenset("ijl.,·:;|()[]'′ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾₀₁₂₃₄₅₆₇₈₉ᵢⱼ/1rft ")
 
@@ -190,14 +190,17 @@ class _Drawer:
         rows = (
             [chips[i : i + 3] for i in range(0, len(chips), 3)] if len(chips) != 4 else [chips[:2], chips[2:]]
         )
-        text = max(44.0, *(width_of(t, s) for _, t, s in lines)) + 16
-        width = max(text, *(sum(w + 6 for w, _ in row) - 6 for row in rows), 0.0)
+        widths = [
+            44.0,
+            *(width_of(t, s) for _, t, s in lines),
+            *(sum(w + 6 for w, _ in r) - 22 for r in rows),
+        ]
+        width = max(widths) + 16
         half = 7.0 + sum(s for _, _, s in lines) / 2 + 1.5 * len(lines)
-        left = (width - text) / 2
         kind = "loss" if node.var is self.graph.derivation.program.outputs[0] else node.step.kind
         svg = [
             f'<g class="cr-node cr-{kind}" data-v="{node.number}"><title>{escape(node.title)}</title>'
-            f'<rect x="{left:.1f}" y="{-half:.1f}" width="{text:.1f}" height="{2 * half:.1f}" rx="7"/>'
+            f'<rect y="{-half:.1f}" width="{width:.1f}" height="{2 * half:.1f}" rx="7"/>'
         ]
         y = 4 - half
         for kind, line, size in lines:

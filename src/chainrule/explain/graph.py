@@ -110,9 +110,11 @@ class Graph:
         self.derivation = derivation
         self.nodes: dict[Var, Node] = {}
         self.reads: dict[Var, list[Var]] = {}
+        self.readers: dict[Var, list[Var]] = {}
         self.arrives: set[tuple[Var, Var]] = set()  # (who sends it, who gets it)
         for step in derivation.steps:
             self._take(step)
+        self._flow()
         self.root = Scope(())
         self.scope: dict[Var, Scope] = {}
         made = [_var(s) for s in derivation.forward if s.kind == "forward"]
@@ -130,12 +132,31 @@ class Graph:
         v = _var(step)
         if step.kind == "backward":
             self.nodes[v].gradient = step
-            self.arrives.update((_var(t), v) for t in step.terms if t.consumer.var is not None)
             return
         self.nodes[v] = Node(v, len(self.nodes), step)
         if step.formula is not None:
             found = (s.var for s in symbols_in(step.formula))
             self.reads[v] = [u for u in dict.fromkeys(found) if u in self.nodes and u is not v]
+
+    def _flow(self) -> None:
+        """The edges that carry gradients: to what has one, and through what stands between such values."""
+        for reader, sources in self.reads.items():
+            for source in sources:
+                self.readers.setdefault(source, []).append(reader)
+        sending: set[Var] = set()
+        for v, node in reversed(self.nodes.items()):
+            by = self.readers.get(v, [])
+            if node.gradient is not None:
+                consumers = {t.consumer.var for t in node.gradient.terms}
+                by = [r for r in by if r in consumers] or by
+            elif v not in sending:
+                continue
+            self.arrives.update((r, v) for r in by)
+            sending.update(by)
+
+    def senders(self, v: Var) -> list[Var]:
+        """Whose gradients the gradient of a value is made from."""
+        return [r for r in self.readers.get(v, ()) if (r, v) in self.arrives]
 
     def _paths(self, made: Sequence[Var], modules: Mapping[Var, str]) -> dict[Var, Path]:
         """Of each step the module: as recorded, or of the parameters before and after it."""
@@ -197,20 +218,18 @@ class Graph:
 
     def _leaves(self) -> None:
         """Parameters hang below their only reader; others stand where all their readers are."""
-        readers: dict[Var, list[Var]] = {}
-        for reader, sources in self.reads.items():
-            for source in sources:
-                readers.setdefault(source, []).append(reader)
+        own = self._parameters()
         parameters = set(self.derivation.program.inputs)
-        for v in sorted((v for v in self.nodes if v not in self.scope), key=lambda v: v not in parameters):
-            by = readers.get(v, [])
-            if v in parameters and len(by) == 1 and any(u not in parameters for u in self.reads[by[0]]):
+        for v in sorted((v for v in self.nodes if v not in self.scope), key=lambda v: v not in own):
+            by = self.readers.get(v, [])
+            among = own if v in own else parameters
+            if v in among and len(by) == 1 and any(u not in among for u in self.reads[by[0]]):
                 self.nodes[by[0]].chips.append(self.nodes[v])
                 self.reads[by[0]].remove(v)
                 self.scope[v] = self.scope[by[0]]
             elif by:
                 around = _around([self.scope[r] for r in by])
-                given = v not in parameters and any(self.nodes[r].chips for r in by)
+                given = v not in own and any(self.nodes[r].chips for r in by)
                 self.scope[v] = around.parent if given and around.parent is not None else around
                 self.scope[v].leaves.append(v)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 SWEEPS = 6  # over all layers, each way
 DUMMIES = 20_000
-GAP, TIGHT, BETWEEN = 34.0, 12.0, 18.0  # between layers, before and after ports, between nodes of a layer
+GAP, TIGHT, BETWEEN = 28.0, 8.0, 18.0  # between layers, before and after ports, between nodes of a layer
 
 Point = tuple[float, float]
 
@@ -66,9 +66,9 @@ def layout(boxes: Sequence[Box], links: Sequence[Link]) -> tuple[float, float, f
 
     >>> a, b = Box(40, 10, 10), Box(40, 10, 10)
     >>> layout([a, b], [Link(a, b)])
-    (114.0, -10.0, 10.0)
+    (108.0, -10.0, 10.0)
     >>> a.x, b.x, a.y == b.y
-    (0.0, 74.0, True)
+    (0.0, 68.0, True)
     """
     _layers(boxes, links)
     columns: list[list[Box]] = [[] for _ in range(1 + max((b.layer for b in boxes), default=0))]

@@ -9,11 +9,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...program.ir import Var
 from ..derivation import Step
 from ..drawing import style, svg_of, svg_of_scope
 from ..expr import symbols_in
 from ..graph import Graph, Scope
-from ..notation import tex
+from ..pages import equation, legend, sides
 from ..words import word
 from .heat import picture
 from .listing import Listing
@@ -80,10 +81,12 @@ class _Page:
         )
         d = self.e.derivation
         made = [s for s in d.forward if s.kind == "forward"]
-        facts = self.word("facts", len(d.program.inputs), len(made), len(d.backward))
+        leaves = {s.symbol.var for s in d.backward}.intersection(d.program.inputs)
+        facts = self.word("facts", len(leaves), len(made), len(d.backward))
         yield f'<header><h1>{title}</h1><p class="facts">{facts}</p></header>'
         yield from self.stage()
         yield f'<p class="rule">{self.word("chain_rule")}</p>'
+        yield from self.notes()
         yield from self.steps("forward", "forward", made)
         yield from self.steps("backward", "backward", d.backward)
         yield from self.inputs([s for s in d.forward if s.kind == "input"])
@@ -145,7 +148,7 @@ class _Page:
     def framed(self, svg: str, kind: str = "") -> str:
         """A picture that shrinks a little to fit, and scrolls if that is not enough."""
         width = int(svg.partition('width="')[2].partition('"')[0])
-        size = f'style="width:clamp({round(width * 0.8)}px,100%,{width}px)" '
+        size = f'style="width:clamp({round(width * 0.75)}px,100%,{width}px)" '
         return f'<div class="graph {kind}" tabindex="0">{svg.replace("<svg ", "<svg " + size, 1)}</div>'
 
     def steps(self, kind: str, heading: str, steps: Iterable[Step]) -> Iterator[str]:
@@ -154,29 +157,29 @@ class _Page:
         for s in steps:
             line = self.listing.line(s.where)
             yield self.step(s, line, line != before)
-            before = line
+            before = line or before
         yield "</ol></section>"
 
     def step(self, s: Step, line: str, fresh: bool) -> str:
         """A line of the derivation."""
         number = self.place[id(s)]
-        v: Any = s.symbol.var
         source = ""
         if line and fresh:
             text = escape(self.listing.text(s.where))
             at = f"{self.word('line')} {self.listing.number(s.where)}"
             source = f'<p class="from"><span>{at}</span> <code>{text}</code></p>'
+        node = self.graph.nodes[_var(s)].number
         return (
-            f'<li id="s{number}" value="{number}" data-v="{self.graph.nodes[v].number}" data-l="{line}" '
+            f'<li id="s{number}" value="{number}" data-v="{node}" data-l="{line}" '
             f'data-t="{escape(s.symbol.text)}">'
-            f'<div class="text"><div class="eq">{math(s.tex)}</div>{self.terms(s)}'
+            f'<div class="text"><div class="eq">{math(equation(self.e, s))}</div>{self.terms(s)}'
             f'<p class="say">{self.said(s)}</p></div>{source}{self.value(s)}</li>'
         )
 
     def said(self, s: Step) -> str:
         """The step in words."""
         if s.kind == "backward":
-            through = ", ".join(dict.fromkeys(t.consumer.text for t in s.terms))
+            through = ", ".join(self.graph.nodes[r].label for r in self.graph.senders(_var(s)))
             return self.word("from_there", through) if through else ""
         sources = ", ".join(dict.fromkeys(x.text for x in symbols_in(s.formula)))
         return self.word("from_here", sources) if sources else ""
@@ -185,9 +188,8 @@ class _Page:
         """The edges of a sum over several uses."""
         if len(s.terms) < 2:
             return ""
-        rows = (
-            f"<li>{self.word('through')} {math(t.consumer.tex)}: {math(tex(t.formula))}</li>" for t in s.terms
-        )
+        parts = [(t.consumer.tex, sides(self.e, s.symbol, t.formula)[1]) for t in s.terms]
+        rows = (f"<li>{self.word('through')} {math(to)}: {math(part)}</li>" for to, part in parts)
         return f'<ul class="terms">{"".join(rows)}</ul>'
 
     def value(self, s: Step) -> str:
@@ -197,23 +199,33 @@ class _Page:
             return f'<div class="value">{size}</div>'
         return f'<div class="value">{picture(self.e.shown(s), self.lang)}{size}</div>'
 
+    def notes(self) -> Iterator[str]:
+        """What is worth noticing, and where."""
+        notes: Any = getattr(self.e, "notes", ())
+        if notes:
+            yield f'<section class="noticed"><h2>{self.word("observations")}</h2><ul>'
+            for note in notes:
+                at = [self.place[id(s)] for s in note.steps if id(s) in self.place]
+                links = "".join(f' <a href="#s{n}">{n}</a>' for n in at)
+                yield f"<li>{escape(note.text(self.lang))}{links}</li>"
+            yield "</ul></section>"
+
     def inputs(self, steps: Iterable[Step]) -> Iterator[str]:
         yield f'<section class="inputs"><h2>{self.word("inputs")}</h2>'
         if self.pictures:
             yield f'<p class="key">{self.word("colours")}</p>'
         yield '<ul class="cards">'
         for s in steps:
-            v: Any = s.symbol.var
             name = self.e.derivation.legend.get(s.symbol.tex, "")
             called = f"<code>{escape(name)}</code>" if name else ""
-            number = self.graph.nodes[v].number
+            number = self.graph.nodes[_var(s)].number
             symbol = f'<div class="eq">{math(s.symbol.tex)}</div>'
             yield f'<li data-v="{number}">{symbol}{called}{self.value(s)}</li>'
         yield "</ul></section>"
 
     def legend(self) -> Iterator[str]:
         """What the letters stand for."""
-        names = self.e.derivation.legend
+        names = legend(self.e)
         rows = "".join(
             f"<div><dt>{math(k)}</dt><dd><code>{escape(name)}</code></dd></div>" for k, name in names.items()
         )
@@ -222,3 +234,9 @@ class _Page:
             body = f"<details><summary>{self.word('letters', len(names))}</summary>{body}</details>"
         heading = f"<h2>{self.word('legend')}</h2>"
         yield f'<section class="notes">{heading}{body}<p>{self.word("layout")}</p></section>'
+
+
+def _var(s: Step) -> Var:
+    v: Any = s.symbol.var
+    found: Var = v
+    return found

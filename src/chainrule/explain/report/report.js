@@ -86,5 +86,8 @@
     const mine = steps.map((s, i) => [s, i]).filter(([s]) => s.dataset.v === n.dataset.v).map(([, i]) => i);
     if (mine.length) show(mine[(mine.indexOf(at) + 1) % mine.length]);
   }));
+  all(".noticed a").forEach((a) => a.addEventListener("click", () => {
+    show(steps.findIndex((s) => `#${s.id}` === a.hash), false);
+  }));
   addEventListener("beforeprint", () => all("details").forEach((d) => { d.open = true; }));
 })();
