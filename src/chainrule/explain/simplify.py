@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import arithmetic, movement, rearrange, view
+from ..ops import arithmetic, movement, rearrange, reduce, view
 from ..ops.record import Op, Spec
 from ..types import FLOAT
 from .expr import Expr, Formula, Symbol, is_number, spec_of, symbols_in, value_of
@@ -83,7 +83,22 @@ def _same_shape(x: Expr, a: Any) -> bool:
 
 
 def _is(a: Any, value: float) -> bool:
+    """Whether it is a number, or an array of it."""
+    a = a.operands[0] if _filled(a) else a
     return is_number(a) and a == value
+
+
+def filled(value: float, spec: Spec) -> Formula:
+    """An array of one number."""
+    return Expr(movement.expand, (value, spec.shape), spec) if spec.shape else value
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Whether two formulas are written alike."""
+    if isinstance(a, Expr) and isinstance(b, Expr):
+        alike = a.op is b.op and a.index == b.index and a.spec == b.spec and len(a.args) == len(b.args)
+        return alike and a.op.nargs >= 0 and all(map(equal, a.args, b.args))
+    return a is b or (is_number(a) and is_number(b) and a == b) or (type(a) is type(b) is tuple and a == b)
 
 
 @_rule(movement.to, rearrange.clone, rearrange.contiguous, movement.detach)
@@ -125,7 +140,7 @@ def _product(x: Expr) -> Any:
     if _is(b, 1):
         return a
     if _is(a, 0) or _is(b, 0):
-        return 0
+        return filled(0, x.spec)
     if is_number(a) and is_number(b):
         return a * b
     if _is(a, -1) or _is(b, -1):
@@ -135,6 +150,9 @@ def _product(x: Expr) -> Any:
             inner = this.operands[0]
             pair = (other, inner) if swap else (inner, other)
             return Expr(arithmetic.neg, (Expr(arithmetic.mul, pair, x.spec),), x.spec)
+    share = _of_share(x)
+    if share is not None:
+        return share
     if is_number(b):  # numbers to the front
         return Expr(x.op, (b, a), x.spec)
     if isinstance(b, Expr) and b.op is arithmetic.mul and is_number(b.operands[0]):
@@ -142,8 +160,66 @@ def _product(x: Expr) -> Any:
             return Expr(arithmetic.mul, (a * b.operands[0], b.operands[1]), x.spec)
         inner = Expr(arithmetic.mul, (a, b.operands[1]), x.spec)
         return Expr(arithmetic.mul, (b.operands[0], inner), x.spec)
-    if isinstance(a, Symbol) and a is b:
+    if equal(a, b):
         return Expr(arithmetic.pow, (a, 2), x.spec)
+    return None
+
+
+def _of_share(x: Expr) -> Any:
+    """Fractions in front, one of them; a times 1/b is a/b."""
+    a, b = x.operands
+    if _is_share(b) and not _fixed(a):
+        return Expr(x.op, (b, a), x.spec)
+    if _fixed(a) and _is_share(b):
+        above, below = (a, 1) if is_number(a) else a.operands
+        return _share(above * b.operands[0], below * b.operands[1], x.spec)
+    if isinstance(b, Expr) and b.op is arithmetic.mul and (_is_share(b.operands[0]) or _is_share(a)):
+        front = b.operands[0]
+        if _fixed(front) and _fixed(a):
+            return Expr(x.op, (Expr(x.op, (a, front), Spec((), x.spec.dtype)), b.operands[1]), x.spec)
+        if _is_share(front):
+            return Expr(x.op, (front, Expr(x.op, (a, b.operands[1]), x.spec)), x.spec)
+    if isinstance(a, Expr) and a.op is arithmetic.mul and _fixed(a.operands[0]) and not _fixed(b):
+        return Expr(x.op, (a.operands[0], Expr(x.op, (a.operands[1], b), x.spec)), x.spec)
+    if isinstance(b, Expr) and not (_fixed(a) or _fixed(b) or _filled(a)):
+        if b.op is arithmetic.reciprocal:
+            return Expr(arithmetic.div, (a, b.operands[0]), x.spec)
+        if b.op is arithmetic.div and _is(b.operands[0], 1):
+            return Expr(arithmetic.div, (a, b.operands[1]), x.spec)
+    for this, other in ((a, b), (b, a)):
+        if _filled(this) and isinstance(other, (Expr, Symbol)) and not _same_shape(x, other):
+            scaled = Expr(x.op, (this.operands[0], other), Spec(other.spec.shape, x.spec.dtype))
+            return Expr(movement.expand, (scaled, x.spec.shape), x.spec)
+    return None
+
+
+def _is_share(a: Any) -> bool:
+    """Whether it is a fraction of numbers."""
+    return isinstance(a, Expr) and a.op is arithmetic.div and all(map(is_number, a.operands))
+
+
+def _share(above: Any, below: Any, spec: Spec) -> Formula:
+    if below == 1:
+        return above
+    found = Expr(arithmetic.div, (abs(above), below), Spec((), spec.dtype))
+    return Expr(arithmetic.neg, (found,), found.spec) if above < 0 else found
+
+
+_LINEAR = (reduce.sum, movement.sum_to, movement.permute, view.transpose, view.t)
+
+
+@_rule(*_LINEAR)
+def _factor_in_front(x: Expr) -> Any:
+    a = x.operands[0]
+    if (
+        isinstance(a, Expr)
+        and a.op is arithmetic.mul
+        and _fixed(a.operands[0])
+        and _same_shape(a, a.operands[1])
+    ):
+        return Expr(arithmetic.mul, (a.operands[0], x.with_operands(a.operands[1:])), x.spec)
+    if isinstance(a, Expr) and a.op is arithmetic.neg:
+        return Expr(arithmetic.neg, (x.with_operands(a.operands),), x.spec)
     return None
 
 
@@ -190,6 +266,12 @@ def _negative(x: Expr) -> Any:
 @_rule(arithmetic.div)
 def _quotient(x: Expr) -> Any:
     a, b = x.operands
+    if _is(a, 0):
+        return filled(0, x.spec)
+    if is_number(a) and a < 0 and not is_number(b):
+        return Expr(arithmetic.neg, (Expr(x.op, (-a, b), x.spec),), x.spec)
+    if is_number(a) and is_number(b) and a < 0 < b and a % b:
+        return Expr(arithmetic.neg, (Expr(x.op, (-a, b), x.spec),), x.spec)
     return a if _is(b, 1) else a / b if is_number(a) and is_number(b) and b and a % b == 0 else None
 
 
@@ -206,7 +288,7 @@ def _without_broadcasts(x: Expr) -> Expr:
     if any(map(_filled, x.operands)) and all(_filled(a) or _fixed(a) for a in x.operands):
         numbers = tuple(a.operands[0] if _filled(a) else a for a in x.operands)
         single = Expr(x.op, (*numbers, *x.attributes), Spec((), x.spec.dtype), x.index)
-        return Expr(movement.expand, (single, x.spec.shape), x.spec)
+        return Expr(movement.expand, (shorter(single), x.spec.shape), x.spec)
 
     def bare(a: Any) -> Any:
         spread = isinstance(a, Expr) and a.op is movement.expand
