@@ -196,3 +196,13 @@ def test_words_are_in_the_language_asked_for():
 
 def test_chinese_letters_are_wider():
     assert width_of("梯度", 10) > width_of("ab", 10) > width_of("ij", 10)
+
+
+def test_gradients_are_drawn_through_values_whose_own_is_not_shown():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+    g = Graph(cr.derive(model, loss=nn.MSELoss()).derivation)
+    hidden = next(v for v, n in g.nodes.items() if n.formula.startswith("tanh"))
+    assert g.nodes[hidden].gradient is None
+    assert len([1 for s, r in g.arrives if hidden in (s, r)]) == 2
+    x = next(v for v, n in g.nodes.items() if n.label == "x")
+    assert g.scope[x] is g.root

@@ -144,7 +144,7 @@ class Graph:
             for source in sources:
                 self.readers.setdefault(source, []).append(reader)
         sending: set[Var] = set()
-        for v, node in reversed(self.nodes.items()):
+        for v, node in self.nodes.items():
             by = self.readers.get(v, [])
             if node.gradient is not None:
                 consumers = {t.consumer.var for t in node.gradient.terms}

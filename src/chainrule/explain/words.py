@@ -55,8 +55,8 @@ _WORDS = {
     "from_there": ("gradient arrives through {0}", "梯度经由 {0} 到达"),
     "values": ("{0} values from {1} to {2}", "{0} 个数值，从 {1} 到 {2}"),
     "colours": (
-        "Colours: purple below zero, green above, white at zero; grey is not a number.",
-        "颜色：紫色为负，绿色为正，白色为零；灰色表示非数值。",
+        "Colours: purple below zero, green above, blank at zero; grey is not a number.",
+        "颜色：紫色为负，绿色为正，空白为零；灰色表示非数值。",
     ),
     "sampled": (", some of them shown", "，此处取样显示"),
     "facts": (
