@@ -93,6 +93,12 @@ class Explanation:
         """The derivation as Markdown with formulas between dollar signs."""
         return markdown_page(self)
 
+    def as_code(self) -> str:
+        """The derivation as a NumPy function `gradients(…)`: the inputs in, a dictionary of gradients out."""
+        from .code import source
+
+        return source(self.derivation)
+
     def graph(self, depth: int | None = None) -> str:
         """The computation graph as SVG, with modules open down to a depth."""
         from .drawing import svg_of

@@ -39,7 +39,7 @@ def network(model: Any, loss: Any, wrt: Any = None, shapes: Mapping[str, Any] | 
     >>> from chainrule import nn
     >>> d = network(nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1)), nn.MSELoss())
     >>> print(*[s for s in d.backward if s.symbol.code.startswith("delta")], sep="\\n")
-    δ⁽²⁾ = 2/N (ŷ - y)
+    δ⁽²⁾ = 2/N · (ŷ - y)
     δ⁽¹⁾ = (δ⁽²⁾ W⁽²⁾) ⊙ (1 - a⁽¹⁾²)
     """
     if not callable(model) or not hasattr(model, "named_parameters") or not callable(loss):
