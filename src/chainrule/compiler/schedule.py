@@ -123,9 +123,13 @@ class Schedule:
             latest, tried = self._latest(equation), latest
         group = Group("loop", domain)
         self.body.append(group)
-        if not self._join(group, equation, reduction):
-            self.body.remove(group)
-            self._alone(equation)
+        if self._join(group, equation, reduction):
+            return
+        if group.nodes:  # operands that waited have joined it, in an order in which they cannot be read here
+            self._join_or_begin(equation, domain, reduction)
+            return
+        self.body.remove(group)
+        self._alone(equation)
 
     def _join(self, group: Group, equation: Equation, reduction: bool) -> bool:
         """Add the equation to the group, with the pending ones that it reads."""
