@@ -146,10 +146,8 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 def _cut(x: Tensor, lengths: tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
     parts = bind(ops.split, (x, lengths, dim))
-    start, before = 0, (slice(None),) * dim
-    for part, n in zip(parts, lengths):
-        join_views(ops_index.part, x, part, ((*before, slice(start, start + n)),))
-        start += n
+    for part, key in zip(parts, ops.split_keys(lengths, dim)):
+        join_views(ops_index.part, x, part, (key,))
     return tuple(parts)
 
 
@@ -274,9 +272,9 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     if not input._a.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     dim = wrap_dim(dim, input._a.ndim)
-    parts, before = bind(core.unbind, (input, dim)), (slice(None),) * dim
-    for i, part in enumerate(parts):
-        join_views(ops_index.pick, input, part, ((*before, i),))
+    parts = bind(core.unbind, (input, dim))
+    for part, key in zip(parts, ops.unbind_keys(len(parts), dim)):
+        join_views(ops_index.pick, input, part, (key,))
     return tuple(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -57,13 +58,19 @@ cat = structured(
 )
 
 
+def split_keys(sizes: tuple[int, ...], dim: int) -> list[index.Key]:
+    """What split() takes, as keys of `index.part`."""
+    ends = list(accumulate(sizes))
+    return [(*(slice(None),) * dim, slice(end - n, end)) for n, end in zip(sizes, ends)]
+
+
+def unbind_keys(count: int, dim: int) -> list[index.Key]:
+    """What unbind() takes, as keys of `index.pick`."""
+    return [(*(slice(None),) * dim, i) for i in range(count)]
+
+
 def _split(a: Any, sizes: tuple[int, ...], dim: int) -> list[Any]:
-    out, start = [], 0
-    before = (slice(None),) * dim
-    for n in sizes:
-        out.append(a[(*before, slice(start, start + n))])
-        start += n
-    return out
+    return [a[key] for key in split_keys(sizes, dim)]
 
 
 split = structured(

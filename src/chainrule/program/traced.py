@@ -8,7 +8,8 @@ getting lost.
 
 NOTE [Cells] In-place changes become new variables. The array that owns its memory has a cell with the
 variable of its present value; a view knows the array and the operation it came from, and is read anew once
-the cell has changed. A write through a view replaces the owner's value by a `view_scatter`.
+the cell has changed. A write through a view replaces the owner's value by a `view_scatter`. The results of
+an operation with several are noted as its own until then, and read anew one by one (PIECES).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from ..dispatch import where
 from ..errors import message, source_line
 from ..functional.ufunc import record_of
-from ..ops import movement, view
+from ..ops import index, join, movement, view
 from ..ops.record import Carrier, Op
 from ..types import FROM_NUMPY, dtype_of, result_type
 from .ir import Equation, Var
@@ -217,6 +218,13 @@ def raw(x: Any) -> Any:
     return x.view(ndarray) if isinstance(x, Traced) else x
 
 
+# Of operations with several views as results: those that make one of them each, with their key.
+PIECES: dict[Op, Any] = {
+    movement.unbind: lambda a, dim: [(index.pick, k) for k in join.unbind_keys(a.shape[dim], dim)],
+    join.split: lambda a, sizes, dim: [(index.part, k) for k in join.split_keys(sizes, dim)],
+}
+
+
 class Recorder:
     """What all traces share: the equations, and how an operation on arrays becomes one."""
 
@@ -265,6 +273,8 @@ class Recorder:
         if op.view and op.outputs == 1 and np.may_share_memory(results[0], plain[0]):
             return self._view(op, operands[0], rest, results[0])
         outputs = self.equation(op, all_args, results)
+        if op in PIECES and isinstance(operands[0], Traced):
+            return self._pieces(op, operands[0], rest, results, outputs)
         if op.view:
             results = [r.copy() for r in results]
         traced = [self.wrap(r, v) for r, v in zip(results, outputs)]
@@ -287,6 +297,17 @@ class Recorder:
         t: Any = out.view(Traced)
         t.tracer, t.source, t.made_by = self, source, (op, attrs)
         return t
+
+    def _pieces(
+        self, op: Op, source: Traced, attrs: tuple[Any, ...], results: list[Any], outputs: list[Var]
+    ) -> list[Traced]:
+        """Several views of one array: see NOTE [Cells]."""
+        changes = source.owner.cell.changes  # type: ignore[union-attr]
+        views = []
+        for (one, key), result, var in zip(PIECES[op](source, *attrs), results, outputs):
+            views.append(view := self._view(one, source, (key,), result))
+            view.seen = (changes, var)
+        return views
 
     def _operand(self, x: Any, elementwise: bool) -> Any:
         """A variable for an array, a number for a constant of one element."""
