@@ -66,7 +66,7 @@ def layout(boxes: Sequence[Box], links: Sequence[Link]) -> tuple[float, float, f
 
     >>> a, b = Box(40, 10, 10), Box(40, 10, 10)
     >>> layout([a, b], [Link(a, b)])
-    (108.0, -10.0, 10.0)
+    (108.0, 0.0, 20.0)
     >>> a.x, b.x, a.y == b.y
     (0.0, 68.0, True)
     """

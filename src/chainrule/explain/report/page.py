@@ -149,7 +149,8 @@ class _Page:
         """A picture that shrinks a little to fit, and scrolls if that is not enough."""
         width = int(svg.partition('width="')[2].partition('"')[0])
         size = f'style="width:clamp({round(width * 0.75)}px,100%,{width}px)" '
-        return f'<div class="graph {kind}" role="group" aria-label="{self.word("graph")}" tabindex="0">{svg.replace("<svg ", "<svg " + size, 1)}</div>'
+        group = f'role="group" aria-label="{self.word("graph")}" tabindex="0"'
+        return f'<div class="graph {kind}" {group}>{svg.replace("<svg ", "<svg " + size, 1)}</div>'
 
     def steps(self, kind: str, heading: str, steps: Iterable[Step]) -> Iterator[str]:
         yield f'<section class="{kind}"><h2>{self.word(heading)}</h2><ol class="steps">'
