@@ -126,6 +126,17 @@ def test_sums_are_written_in_the_notation_asked_for():
     assert page.count("∑") > net(layers=1).to_html().count("∑")
 
 
+def test_what_is_worth_noticing_leads_to_its_steps():
+    cr.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))
+    e = explain(model(cr.randn(4, 3)).sum(), names={"model": model})
+    page = Reader(e.to_html())
+    assert e.notes and e.notes[0].text("en") in "".join(page.text)
+    ids = {a["id"] for _, a in page.elements if "id" in a}
+    links = [a["href"][1:] for a in page.having("a")]
+    assert links and set(links) <= ids
+
+
 def test_names_and_source_are_escaped():
     w = cr.tensor([1.0, 2.0], requires_grad=True)
     loss = (w * w).sum() if 1 < 2 else w.sum()  # <script>

@@ -202,10 +202,9 @@ class _Page:
 
     def notes(self) -> Iterator[str]:
         """What is worth noticing, and where."""
-        notes: Any = getattr(self.e, "notes", ())
-        if notes:
+        if self.e.notes:
             yield f'<section class="noticed"><h2>{self.word("observations")}</h2><ul>'
-            for note in notes:
+            for note in self.e.notes:
                 at = [self.place[id(s)] for s in note.steps if id(s) in self.place]
                 links = "".join(f' <a href="#s{n}">{n}</a>' for n in at)
                 yield f"<li>{escape(note.text(self.lang))}{links}</li>"
