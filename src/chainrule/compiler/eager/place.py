@@ -82,3 +82,11 @@ def _write(n: Native, f: Function) -> None:
     f.ret(answer)
     f.begin(none)
     f.ret(n.inc(f, n.none(f)))
+
+
+def next_number(n: Native, f: Function) -> Value:
+    """The clock's next number as a Python int: what `tick()` returns."""
+    counter = n.address(f, "counter", n.places.counter)
+    now = f.load("i64", counter)
+    f.store(f.binary("add", now, i64(1)), counter)
+    return n.api(f, "PyLong_FromSsize_t", now)

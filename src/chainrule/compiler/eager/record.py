@@ -16,7 +16,7 @@ from . import kernels
 from .arrays import DATA, KINDS, NDIM, SIZE, data_of, fresh, join, number_view, room, view
 from .kernels import Write
 from .native import TYPE, Native, differ, require, same
-from .place import where
+from .place import next_number, where
 
 WEAK = 2  # the number as last argument for which a record that takes numbers as they are has a kernel
 
@@ -245,9 +245,8 @@ class _Call:
                 with f.when(same(f, arrays[1], NULL)):
                     n.dec(f, saved[1])
         else:
-            nones = n.object(f, (None,) * self.count)
-            for name in ("args", "saved"):
-                f.store(n.inc(f, nones), f.offset(node, at[name]))
+            f.store(self._constants(things, nodes, node), f.offset(node, at["args"]))
+            f.store(n.inc(f, n.object(f, (None,) * self.count)), f.offset(node, at["saved"]))
         f.store(self._tuple(nodes, node), f.offset(node, at["edges"]))
         f.store(self._shape(shape, views, nodes, node), f.offset(node, at["shape"]))
         spot = where(n, f)
@@ -272,6 +271,27 @@ class _Call:
         made = tuple_of(self.n, self.f, things)
         self._check(made, node)
         return made
+
+    def _constants(self, things: Any, nodes: Any, node: Value) -> Value:
+        """Operands that are no results stay, for whoever wants to know what was computed; None for others."""
+        n, f = self.n, self.f
+        none, nones = n.none(f), n.object(f, (None,) * self.count)
+        if self.count == 1:
+            return n.inc(f, nones)
+        tracked = [differ(f, each, none) for each in nodes]
+        alike, mixed, done = f.label("alike"), f.label("mixed"), f.label("kept")
+        f.branch(f.binary("and", *tracked), alike, mixed)
+        f.begin(alike)
+        shared = n.inc(f, nones)
+        before = f.block
+        f.jump(done)
+        f.begin(mixed)
+        kept = [f.select(t, none, thing) for t, thing in zip(tracked, things)]
+        made = self._tuple(kept, node)
+        after = f.block
+        f.jump(done)
+        f.begin(done)
+        return f.phi("ptr", [(shared, before), (made, after)])
 
     def _saved(self, arrays: Any, views: Any, things: Any, code: Value, node: Value) -> list[Value]:
         """What the rule will read: arrays, and numbers as NumPy scalars of the computing dtype."""
@@ -376,11 +396,3 @@ def _write_shape(n: Native, f: Function) -> None:
     f.ret(made)
     f.begin(bad)
     f.ret(NULL)
-
-
-def next_number(n: Native, f: Function) -> Value:
-    """The clock's next number as a Python int: what `tick()` returns."""
-    counter = n.address(f, "counter", n.places.counter)
-    now = f.load("i64", counter)
-    f.store(f.binary("add", now, i64(1)), counter)
-    return n.api(f, "PyLong_FromSsize_t", now)
