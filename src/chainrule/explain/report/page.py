@@ -119,9 +119,11 @@ class _Page:
         """The whole, with modules open and closed; if there are many steps, closed."""
         graph = self.graph
         if self.whole and graph.closed(0):
-            for key, checked in (("opened", " checked"), ("closed", "")):
-                yield f'<input type="radio" name="modules" id="m-{key}"{checked}>'
-                yield f'<label for="m-{key}">{self.word(key)}</label>'
+            yield "".join(
+                f'<input type="radio" name="modules" id="m-{key}"{checked}>'
+                f'<label for="m-{key}">{self.word(key)}</label>'
+                for key, checked in (("opened", " checked"), ("closed", ""))
+            )
             yield self.framed(svg_of(graph, depth=graph.depth, lang=self.lang, alone=False), "opened")
             yield self.framed(svg_of(graph, depth=0, lang=self.lang, alone=False), "closed")
             return
@@ -156,18 +158,24 @@ class _Page:
         yield f'<section class="{kind}"><h2>{self.word(heading)}</h2><ol class="steps">'
         before = ""
         for s in steps:
-            line = self.listing.line(s.where)
+            line = self.listing.line(self.where(s))
             yield self.step(s, line, line != before)
             before = line or before
         yield "</ol></section>"
+
+    def where(self, s: Step) -> Any:
+        """The line of a step; of a parameter's gradient, the line that reads the parameter."""
+        if s.where is not None or s.kind != "backward":
+            return s.where
+        return next((self.graph.nodes[r].step.where for r in self.graph.senders(_var(s))), None)
 
     def step(self, s: Step, line: str, fresh: bool) -> str:
         """A line of the derivation."""
         number = self.place[id(s)]
         source = ""
         if line and fresh:
-            text = escape(self.listing.text(s.where))
-            at = f"{self.word('line')} {self.listing.number(s.where)}"
+            text = escape(self.listing.text(self.where(s)))
+            at = f"{self.word('line')} {self.listing.number(self.where(s))}"
             source = f'<p class="from"><span>{at}</span> <code>{text}</code></p>'
         node = self.graph.nodes[_var(s)].number
         return (
