@@ -73,6 +73,7 @@ def test_given_shapes_leave_the_rest_numbers():
     f = formula("sum((w*x + b - y)**2)", {"x": "n", "y": ("n",)})
     assert f.letters == {"x": ("n",), "y": ("n",)}
     assert formula("sum(x*x)", {"x": (7,)}).program.inputs[0].shape == (7,)
+    assert formula("A@x", {"A": (2, 3), "x": (3,)}).program.outputs[0].shape == (2,)
     with_sizes = formula("sum((X@w - y)**2)/n", {"X": ("n", "d"), "w": "d", "y": "n"})
     assert [with_sizes.names[v] for v in with_sizes.sizes] == ["n"]
 

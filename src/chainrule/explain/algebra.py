@@ -20,7 +20,7 @@ from ..ops import (
 from ..ops.record import Spec
 from ..types import broadcast_shapes
 from .expr import Expr, Formula, Symbol, is_number, size, spec_of
-from .identities import IDENTITIES, MATRIX_PRODUCTS, is_ones, shape_of
+from .identities import IDENTITIES, MATRIX_PRODUCTS, is_ones, shape_of, without_determinant
 from .simplify import agree, shorter
 
 _LINEAR = frozenset(
@@ -33,7 +33,7 @@ _TERMS = frozenset([arithmetic.add, arithmetic.sub])
 
 def collected(x: Formula) -> Formula:
     """An equal formula, shorter if it can be; numbers of one element count as arrays of it."""
-    found = _as_columns(_tidy(shorter(x)))
+    found = _as_columns(_tidy(_as_columns(_tidy(shorter(x)))))
     return found if agree(x, found) else x
 
 
@@ -111,6 +111,8 @@ class _Product:
             self.times(x.operands[0], 2 * power)
         elif x.op is arithmetic.pow and is_number(x.operands[1]) and (whole or not _splits(x.operands[0])):
             self.times(x.operands[0], x.operands[1] * power)
+        elif x.op is movement.reshape and not shape_of(x.operands[0]) and x.spec.shape:
+            self.times(x.operands[0], power).times(Expr(movement.expand, (1, x.spec.shape), x.spec))
         elif x.op is movement.expand and is_number(x.operands[0]) and not is_ones(x) and whole:
             self.times(x.operands[0], power).times(x.with_operands((1,)), power)
         elif x.op in MATRIX_PRODUCTS or x.op in _LINEAR:
@@ -137,6 +139,7 @@ class _Product:
         """It as a formula of this type."""
         if not self.number:
             return _filled(0, spec)
+        without_determinant(self.factors)
         sign = self._without_sign()
         numbers = [f for f in self.factors.values() if not shape_of(f[0])]
         arrays = [f for f in self.factors.values() if shape_of(f[0]) and not is_ones(f[0])]

@@ -180,6 +180,12 @@ def _unbind(w: Lines, x: Expr, a: Text, dim: int) -> Text:
     return Text(f"{w.named(a)}[{':, ' * dim}{x.index}]")
 
 
+@_writes(join.split)
+def _split(w: Lines, x: Expr, a: Text, sizes: Any, dim: int) -> Text:
+    start = sum(sizes[: x.index])
+    return Text(f"{w.named(a)}[{':, ' * dim}{start}:{start + sizes[x.index]}]")
+
+
 @_writes(nn.softmax)
 def _softmax(w: Lines, x: Expr, a: Text, dim: int) -> Text | None:
     return Text(f"{w.helper('softmax')}({a.source}, {dim})") if shape(x) else None

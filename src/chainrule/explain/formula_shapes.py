@@ -142,10 +142,7 @@ class Shapes:
             self._equal(e, *shape.sizes)
             return shape if kind == SQUARE else Shape(())
         if len(arguments) == 1 and kind in (NUMBER, MEAN, ROWS):
-            self._at_least(arguments[0], 1)
-            inside = {s.id: s for s in _names(arguments[0]) if s.id in self.of}
-            if self.guessing and len(inside) == 1:  # of one symbol only: it must be the vector
-                self._at_least(next(iter(inside.values())), 1)
+            self._at_least(arguments[0], 1, every=False)
         shape = self._together(e, arguments, True)
         return shape if kind in (ELEMENTS, ROWS) or len(arguments) > 1 else Shape(())
 
@@ -175,10 +172,15 @@ class Shapes:
                     self._equal(e, one, other)
         return longest
 
-    def _at_least(self, e: ast.expr, dimensions: int, *, spread: bool = False) -> bool:
+    def _at_least(self, e: ast.expr, dimensions: int, *, spread: bool = False, every: bool = True) -> bool:
         """Make a symbol that is a number a vector or matrix, if nothing says that it is one."""
         while isinstance(e, ast.UnaryOp):
             e = e.operand
+        if not isinstance(e, ast.Name) and self.guessing and not spread and not self.shape(e).sizes:
+            inside = {s.id: s for s in _names(e) if s.id in self.of and s.id not in _NUMBERS}
+            if every or len(inside) == 1:  # one of them must be the vector
+                made = [self._at_least(s, dimensions) for s in inside.values()]
+                return any(made)
         if not isinstance(e, ast.Name) or e.id in self.fixed or e.id not in self.of:
             return False
         if len(self.of[e.id]) >= dimensions or (spread and e.id in _NUMBERS):
@@ -190,7 +192,7 @@ class Shapes:
         a, b = one.root, other.root
         if a is b:
             return
-        if a.letter and b.letter:
+        if a.letter and b.letter and (a.value is None or a.value != b.value):
             raise self._differ(e, a, b)
         if b.letter:
             a, b = b, a

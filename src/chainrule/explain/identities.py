@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..ops import activation, bitwise, compare, exponential, index, movement, nn, product, select, view
+from ..ops import activation, bitwise, compare, exponential, index, movement, nn, product, select, solve, view
 from ..ops.record import Op, Spec
 from .expr import Expr, is_number, spec_of
+from .simplify import equal
 
 Rule = Callable[[Expr], Any]
 MATRIX_PRODUCTS = frozenset({product.matmul, product.mm, product.mv, product.dot, product.bmm})
@@ -67,8 +68,21 @@ def _identity(x: Any) -> bool:
     return _is_op(x, product.place_diagonal) and is_ones(x.operands[0]) and shape_of(x) == shape_of(x)[::-1]
 
 
+def _inverse_of(x: Any) -> Any:
+    """B, if it is B⁻¹ or its transpose."""
+    if _is_op(x, view.transpose) and _is_op(x.operands[0], solve.inv):
+        (inner,) = x.operands[0].operands
+        return Expr(view.transpose, (inner, 0, 1), x.spec)
+    return x.operands[0] if _is_op(x, solve.inv) else None
+
+
 def _with_identity(x: Expr) -> Any:
     a, b = x.operands
+    for one, other in ((a, b), (b, a)):
+        inverted = _inverse_of(one)
+        if inverted is not None and len(x.spec.shape) == 2 and equal(inverted, other):
+            ones = Expr(movement.expand, (1, x.spec.shape[:1]), Spec(x.spec.shape[:1], x.spec.dtype))
+            return Expr(product.place_diagonal, (ones, "i", "ii", x.spec.shape), x.spec)
     return b if _identity(a) else a if _identity(b) else None
 
 
@@ -100,6 +114,25 @@ def _active(x: Expr) -> Any:
     return Expr(compare.gt, (a.operands[0], 0), x.spec) if positive else None
 
 
+def _inverse_twice(x: Expr) -> Any:
+    (a,) = x.operands
+    return a.operands[0] if _is_op(a, solve.inv) else None
+
+
+def without_determinant(factors: dict[Any, tuple[Any, float]]) -> bool:
+    """adj(A)/det(A) is A⁻¹: one such pair of factors is changed in place."""
+    for k, (d, e) in factors.items():
+        for k2, (x, e2) in factors.items():
+            a = x.operands[0] if _is_op(x, view.transpose) else x
+            pair = _is_op(d, solve.det) and _is_op(a, solve.adjugate) and e == -1 and e2 == 1
+            if pair and equal(d.operands[0], a.operands[0]):
+                inverse = Expr(solve.inv, a.operands, a.spec)
+                factors[k2] = (inverse if a is x else x.with_operands((inverse,)), 1)
+                del factors[k]
+                return True
+    return False
+
+
 def _shared_reshape(x: Expr) -> Any:
     (a,) = x.operands
     return a if shape_of(a) == x.spec.shape else None
@@ -110,6 +143,7 @@ _OTHERWISE = {select.where: 2, index.masked_fill: 0}
 IDENTITIES: dict[Op, tuple[Rule, ...]] = {
     movement.reshape: (_shared_reshape, _product_with_column),
     view.transpose: (_transposed,),
+    solve.inv: (_inverse_twice,),
     select.where: (_generic,),
     index.masked_fill: (_generic,),
     exponential.exp: (_exp_of_log,),
