@@ -382,6 +382,24 @@ def test_a_weight_that_was_updated_since():
     assert not notes(loss, "changed")
 
 
+def test_a_weight_that_was_updated_behind_the_tapes_back():
+    w = leaf(1.0, 2.0)
+    loss = (w * w).sum()
+    loss.backward()
+    w.data -= 0.5
+    (note,) = notes(loss, "changed")
+    assert note.text_en.startswith(
+        "Values have changed since the pass: it gave L = 5, the present values give 2.5. "
+    )
+    assert not notes(loss, "accumulation")
+    with cr.record():
+        w.grad = None
+        loss = (w * w).sum()
+        loss.backward()
+        w.data -= 0.5
+    assert not notes(loss)
+
+
 # ----- where they are shown
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import re
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -219,6 +221,26 @@ def test_a_compiled_step_runs_operation_by_operation():
         loss = step(x)
     assert loss.item() == before
     assert len(cr.explain(loss).backward) == 1
+
+
+def test_an_observer_answers_all_that_is_asked_of_tracers():
+    """Except for what only a trace of the running code is asked, behind here()."""
+    source = Path(cr.__file__).parent
+    asked = {
+        n for p in source.rglob("*.py") for n in re.findall(r"clock\.tracer\.(\w+)", p.read_text("utf8"))
+    }
+    assert asked - {"leaf", "lift"} <= set(dir(recording._Observer))
+
+
+def test_scalars_and_sequences_are_kept_after_backward():
+    w, x = cr.tensor(2.0, requires_grad=True), cr.tensor(3.0)
+    loss = (w * x) ** 2
+    loss.backward()
+    assert cr.explain(loss).backward[-1].value == 36
+    lstm = nn.LSTM(2, 3)
+    loss = lstm(cr.randn(4, 1, 2))[0].sum()
+    loss.backward()
+    assert len(cr.explain(loss).backward) > 4
 
 
 def test_it_cannot_begin_inside_a_trace():

@@ -37,7 +37,7 @@ class Explanation:
         self, derivation: Derivation, *, lang: str, values: bool, sample: int | None,
         paths: Mapping[Var, str] | None = None, notation: str = "matrix", seen: Pass | None = None,
     ) -> None:  # fmt: skip
-        self._seen = seen
+        self.seen = seen
         self._notes: list[Note] | None = None
         self.notation = notation
         self.derivation, self.lang, self.values, self.sample = derivation, lang, values, sample
@@ -56,7 +56,7 @@ class Explanation:
     def notes(self) -> list[Note]:
         """What is worth noticing about the pass, each with its evidence."""
         if self._notes is None:
-            self._notes = notes_of(self._seen) if self._seen is not None else []
+            self._notes = notes_of(self.seen) if self.seen is not None else []
         return self._notes
 
     def shown(self, step: Step) -> Any:
@@ -187,7 +187,7 @@ def explained(
         known = values_of(whole.program, [whole.values[v] for v in whole.program.inputs])
     gradients = {s.symbol.var: s.value for s in derivation.backward if s.symbol.var is not None}
     ran = has_run(whole) if ran is None else ran
-    seen = Pass(whole.program, known, gradients, whole, derivation, found, grads_of(whole), ran)
+    seen = Pass(whole.program, known, gradients, whole, derivation, found, grads_of(whole), loss._a, ran)
     return Explanation(
         derivation, lang=lang, values=values, sample=sample, paths=paths_of(whole), seen=seen,
         notation=notation,

@@ -18,6 +18,12 @@ SENTENCES = {
         "{names} 在此次传播之后被修改{line}：这里的数值按当前值计算。"
         "请在 optimizer.step() 之前解释，或在 `with record():` 中运行。",
     ),
+    "differs": (
+        "Values have changed since the pass: it gave {name} = {was}, the present values give {now}. Explain "
+        "before the update, or run the pass in `with record():`.",
+        "数值在此次传播之后被修改：当时 {name} = {was}，按当前值为 {now}。"
+        "请在更新之前解释，或在 `with record():` 中运行。",
+    ),
     "dead": (
         "{dead} of the {total} units of {name} let nothing through for any sample of this batch: units "
         "{units}. No gradient reaches the weights behind them.",

@@ -66,6 +66,7 @@ class Pass:
     derivation: Derivation
     names: Names
     grads: Mapping[Var, Any]
+    was: Any  # the result that the pass has given
     ran: bool | None  # whether backward() has been through it; None if that is not known
 
     def label(self, v: Var) -> str:
@@ -145,6 +146,12 @@ def _changed(p: Pass) -> Iterator[Note]:
         yield _note(
             "changed", "changed", {"names": names, "line": line}, p.steps(*changed), names=names, line=shown
         )  # fmt: skip
+        return
+    result = p.program.outputs[0]
+    was, now = np.asarray(p.was).item(), np.asarray(p.values[result]).item()
+    if not np.isclose(was, now, rtol=1e-3, atol=1e-6, equal_nan=True):
+        fields = {"name": p.label(result), "was": number(was), "now": number(now)}
+        yield _note("changed", "differs", {"was": was, "now": now}, p.steps(result), **fields)
 
 
 def _dead(p: Pass) -> Iterator[Note]:
@@ -247,7 +254,9 @@ def has_run(forward: Forward) -> bool | None:
 
 def _accumulation(p: Pass) -> Iterator[Note]:
     """`.grad` that holds more than this pass's gradient, or will."""
-    held = {v: g for v, g in p.grads.items() if g.any() and v not in p.forward.changed and v in p.gradients}
+    if any(True for _ in _changed(p)):
+        return  # this pass's gradient is not known any more
+    held = {v: g for v, g in p.grads.items() if g.any() and v in p.gradients}
     if not held:
         return
     own = {v: np.asarray(p.gradients[v]) for v in held}

@@ -18,7 +18,7 @@ from weakref import ref
 import numpy as np
 
 from ..autograd import recent
-from ..autograd.tape import AccumulateGrad, clock, last_change, tick
+from ..autograd.tape import AccumulateGrad, clock, tick
 from ..dispatch import where
 from ..errors import message
 from ..ops.record import Op
@@ -97,7 +97,7 @@ class _Kept:
         self.parameters = ById()  # likewise: the module's path and the parameter's own name
         self.formulas = ById()  # of arrays: Made
         self.tracked = ById()  # arrays that a tape knows
-        self.values = ById()  # of leaves' nodes: the latest [(time, stamp, copy)], for when they are updated
+        self.values = ById()  # of leaves' nodes: the latest [(time, copy)], for when they are updated
         self.calls: deque[Call] = deque(maxlen=_CALLS)
         self.noted = 0
 
@@ -134,7 +134,7 @@ def call_at(time: int) -> Call | None:
 
 def value_before(leaf: AccumulateGrad, time: int) -> Any:
     """The array that the leaf of a node held at a time; None if it was not recorded."""
-    for noted, _, copy in reversed(kept.values.get(leaf, ())):
+    for noted, copy in reversed(kept.values.get(leaf, ())):
         if noted <= time:
             return copy
     return None
@@ -156,6 +156,14 @@ class _Observer:
 
     def storage(self, t: Tensor) -> Any:
         """The tensor's array, as it is."""
+        return t._a
+
+    def looked_at(self, t: Tensor) -> Any:
+        """The tensor's array, for a look at its values."""
+        return t._a
+
+    def shaping(self, what: str, t: Tensor) -> Any:
+        """The tensor's array, for the shape of a result."""
         return t._a
 
     def to_numpy(self, t: Tensor) -> Any:
@@ -234,10 +242,9 @@ def name_in(frame: FrameType | None, tensors: Any) -> None:
 def _note_value(leaf: Tensor) -> None:
     """Copy what a leaf holds, unless that is known."""
     array = leaf._array()
-    stamp = (last_change(leaf)[0], id(array))
     noted = kept.values.get(leaf._node, [])
-    if not noted or noted[-1][1] != stamp:
-        kept.values[leaf._node] = [*noted[-1:], (tick(), stamp, array.copy())]
+    if not noted or not np.array_equal(noted[-1][1], array):  # w.data -= … leaves no stamp
+        kept.values[leaf._node] = [*noted[-1:], (tick(), array.copy())]
 
 
 class record(AbstractContextManager["record"]):
