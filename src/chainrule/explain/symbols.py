@@ -16,6 +16,7 @@ GREEK = frozenset(
 )  # fmt: skip
 _HATTED = re.compile(r"^([A-Za-z])_?(hat|pred|predicted)$")
 _LOSS = frozenset({"loss", "l", "L", "cost", "error", "objective"})
+_PRIMES = 2
 _PARTS = {"weight": "W", "bias": "b", "in_proj_weight": "W", "in_proj_bias": "b"}
 
 
@@ -58,6 +59,7 @@ class Letters:
         self.names = names
         self.legend: dict[str, str] = {}  # LaTeX: the Python name, where it is another one
         self._taken: set[str] = set()
+        self._repeats: dict[str, int] = {}
         self._layers: dict[str, int] = {}
         self._of_layer: dict[Var, int] = {}
         self._counts: dict[str, int] = {}
@@ -116,10 +118,13 @@ class Letters:
         return Symbol(tex, plain(tex), re.sub(r"\W", "_", code), v.spec, v)
 
     def _unique(self, tex: str) -> str:
-        found, primes = tex, 0
-        while found in self._taken:
-            primes += 1
-            found = tex + "'" * primes
+        """The letter, with one or two primes or a number if it is taken."""
+        if tex not in self._taken:
+            found = tex
+        else:
+            k = self._repeats[tex] = self._repeats.get(tex, 0) + 1
+            lower = tex[:-1] + f",{k + 1}}}" if re.search(r"_\{[^{}]*\}$", tex) else f"{tex}_{{({k + 1})}}"
+            found = tex + "'" * k if k <= _PRIMES else lower
         self._taken.add(found)
         return found
 
