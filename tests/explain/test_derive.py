@@ -140,7 +140,7 @@ def test_the_network_of_many_layers_and_factors_in_full():
         "δ⁽²⁾ = (δ⁽³⁾ W⁽³⁾) ⊙ (1 - a⁽²⁾²)",
         "∂L/∂W⁽²⁾ = δ⁽²⁾ᵀ a⁽¹⁾",
         "∂L/∂b⁽²⁾ = 1ᵀ δ⁽²⁾",
-        "δ⁽¹⁾ = (δ⁽²⁾ W⁽²⁾) ⊙ [a⁽¹⁾ ≠ 0]",
+        "δ⁽¹⁾ = (δ⁽²⁾ W⁽²⁾) ⊙ [z⁽¹⁾ > 0]",
         "∂L/∂W⁽¹⁾ = δ⁽¹⁾ᵀ x",
         "∂L/∂b⁽¹⁾ = 1ᵀ δ⁽¹⁾",
     ]
@@ -228,3 +228,8 @@ def test_collecting_keeps_the_value_of_random_formulas(seed):
         if np.isfinite(before).all() and np.abs(before).max() < 1e6:
             after = value_of(algebra._tidy(x), points.__getitem__)
             np.testing.assert_allclose(np.broadcast_to(after, before.shape), before, rtol=1e-5, atol=1e-5)
+
+
+def test_the_sums_written_out():
+    e = cr.derive("sum((w*x + b - y)**2)/2", ["b"], shapes={"x": "n", "y": "n"}, notation="sum")
+    assert "∂L/∂b = Σᵢ₌₁" in str(e)

@@ -57,7 +57,7 @@ def derive(
         from .networks import network
 
         found = network(what, loss, wrt, shapes)
-    return Explanation(found, lang=lang, values=False, sample=None)
+    return Explanation(found, lang=lang, values=False, sample=None, notation=notation)
 
 
 def resolved(source: Parsed, wrt: str | Sequence[str] | None, text: str) -> Derivation:
