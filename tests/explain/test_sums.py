@@ -47,7 +47,7 @@ def test_two_factors_and_their_samples():
         f"∂L/∂a₂ = 2/n Σᵢ₌₁ⁿ {inner} · x₂,ᵢ",
         f"∂L/∂a₁ = 2/n Σᵢ₌₁ⁿ {inner} · x₁,ᵢ",
     ]
-    assert "n is 4" in lines[-2]
+    assert "n = 4" in lines[-2]
 
 
 def test_the_latex_of_a_sum():

@@ -17,6 +17,7 @@ from ..program.ir import Equation, Program, Var, uses
 from ..types import FLOAT
 from .expr import Composer, Expr, Formula, Symbol
 from .notation import tex
+from .signs import with_signs
 from .simplify import simplified
 from .symbols import Letters, gradient, symbols_of
 from .unicode import plain
@@ -157,6 +158,10 @@ def derive(program: Program, letters: Letters, wrt: Sequence[Var] | None = None)
     backward = [
         _backward(v, g, parts.get(v, ()), reverse, gradients, symbols, program, where) for v, g in arrived
     ]
+    known_as = {s.symbol: s.formula for s in forward}
+    for s in backward:
+        s.formula = with_signs(s.formula, known_as)
+        s.terms = [t._replace(formula=with_signs(t.formula, known_as)) for t in s.terms]
     return Derivation(
         program, joint, [*inputs, *forward, *backward], symbols, gradients, letters.legend, symbols[result]
     )

@@ -67,6 +67,17 @@ def legend(e: Explanation) -> dict[str, str]:
     return {**e.derivation.legend, **{letter: str(n) for n, letter in e.counts.items()}}
 
 
+def _meaning(e: Explanation, letter: str, name: str) -> str:
+    """What one letter stands for."""
+    return f"{letter} {'=' if name.isdigit() else word('is', e.lang)} {name}"
+
+
+def _sentence(e: Explanation, letters: list[str]) -> str:
+    """What the letters stand for, in the punctuation of the language."""
+    colon, comma, stop = ("：", "，", "。") if e.lang == "zh" else (": ", ", ", ".")
+    return word("legend", e.lang) + colon + comma.join(letters) + stop
+
+
 def text_page(e: Explanation) -> str:
     """Plain text with Unicode formulas."""
     lines = [word("title", e.lang).format(e.derivation.loss.text), ""]
@@ -81,9 +92,9 @@ def text_page(e: Explanation) -> str:
         lines.append("")
     if e.notes:
         lines += [word("observations", e.lang), *(f"  • {note.text(e.lang)}" for note in e.notes), ""]
-    letters = [f"{plain(k)} {word('is', e.lang)} {name}" for k, name in legend(e).items()]
+    letters = [_meaning(e, plain(k), name) for k, name in legend(e).items()]
     if letters:
-        lines.append(f"{word('legend', e.lang)}: {', '.join(letters)}.")
+        lines.append(_sentence(e, letters))
     lines.append(word("layout", e.lang))
     return "\n".join(lines)
 
@@ -121,9 +132,11 @@ def markdown_page(e: Explanation) -> str:
         out.append("")
     if e.notes:
         out += [f"### {word('observations', e.lang)}", "", *(f"- {n.text(e.lang)}" for n in e.notes), ""]
-    letters = [f"${k}$ {word('is', e.lang)} `{name}`" for k, name in legend(e).items()]
+    letters = [
+        _meaning(e, f"${k}$", name if name.isdigit() else f"`{name}`") for k, name in legend(e).items()
+    ]
     if letters:
-        out.append(f"{word('legend', e.lang)}: {', '.join(letters)}.\n")
+        out.append(_sentence(e, letters) + "\n")
     out.append(word("layout", e.lang))
     return "\n".join(out) + "\n"
 

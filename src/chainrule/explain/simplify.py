@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import arithmetic, movement, rearrange, reduce, view
+from ..ops import arithmetic, movement, product, rearrange, reduce, view
 from ..ops.record import Op, Spec
 from ..types import FLOAT
 from .expr import Expr, Formula, Symbol, is_number, spec_of, symbols_in, value_of
@@ -124,12 +124,28 @@ def _fixed(a: Any) -> bool:
     return is_number(a) or (isinstance(a, Expr) and not a.spec.shape and all(map(_fixed, a.operands)))
 
 
-@_rule(view.transpose)
+_TURNS = (view.transpose, view.t, movement.permute)
+
+
+@_rule(*_TURNS)
 def _twice_turned(x: Expr) -> Any:
     a = x.operands[0]
+    if isinstance(a, Expr) and len(x.spec.shape) == 2:
+        if a.op in _TURNS:
+            return a.operands[0]
+        if a.op in (product.matmul, product.mm) and all(
+            len(getattr(b, "spec", x.spec).shape) == 2 for b in a.operands
+        ):
+            left, right = a.operands
+            if isinstance(left, Expr) and left.op in _TURNS:  # (Aᵀ B)ᵀ is Bᵀ A
+                return Expr(a.op, (_turned(right, x), left.operands[0]), x.spec)
     if isinstance(a, Expr) and a.op is x.op and sorted(a.attributes) == sorted(x.attributes):
         return a.operands[0]
     return Expr(movement.expand, (a.operands[0], x.spec.shape), x.spec) if _filled(a) else None
+
+
+def _turned(a: Any, like: Expr) -> Expr:
+    return Expr(like.op, (a, *like.attributes), Spec(a.spec.shape[::-1], a.spec.dtype))
 
 
 @_rule(arithmetic.mul)

@@ -144,6 +144,8 @@ def pairwise(body: Form) -> Callable[..., Form]:
     def form(a: Any, b: Any, reduction: str, *_: Any) -> Form:
         text, power = body
         shape = broadcast_shapes(a.shape, b.shape)
+        if shape:
+            text = text.replace(r"\,", r"\odot")
         if reduction == "none" or not shape:
             return text, power
         if power <= NEG:
