@@ -6,7 +6,8 @@ each operation's line; what has no name gets a letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from types import FrameType
 from typing import Any
 
@@ -86,18 +87,26 @@ def _from_recording(names: Names, forward: Forward) -> None:
 
 def _from_source(names: Names, forward: Forward) -> None:
     """Names that the lines give: of an operation alone on its spot, or of what a call works on."""
-    groups: dict[Any, list[Equation]] = {}
-    for e in forward.program.equations:
-        if e.where is not None:
-            groups.setdefault(e.where, []).append(e)
-    for where, equations in groups.items():
-        here = spot(where)
+    for equations in _evaluations(forward.program.equations):
+        here = spot(equations[0].where)
         if here is None:
             continue
         last = equations[-1].output
         if here.target and last not in names.of and last not in forward.program.outputs:
             names.of[last] = here.target
         _name_operands(names, here, _entering(equations, names))
+
+
+def _evaluations(equations: Iterable[Equation]) -> Iterator[list[Equation]]:
+    """The equations that one evaluation of an expression has made: a line in a loop is evaluated again."""
+    for where, run in groupby(equations, lambda e: e.where):
+        found = list(run)
+        if where is None:
+            continue
+        if len({e.op for e in found}) == 1:  # one operation over and over, not a call that makes several
+            yield from ([e] for e in found)
+        else:
+            yield found
 
 
 def _entering(equations: Iterable[Equation], names: Names) -> list[Var]:
