@@ -279,7 +279,30 @@ def _with_places(text: str, places: list[str]) -> str:
     joined = "".join(places) if all(len(p) == 1 for p in places) else ",".join(places)
     if "_{:," in text:  # a column: x_{:,1}
         return text.replace("_{:,", f"_{{{joined}", 1)
-    stem, opened, below = text.rpartition("_{")
-    if opened and below.endswith("}") and below[:-1].isalnum():
-        return f"{stem}_{{{below[:-1]},{joined}}}"
-    return rf"{text}_{{{joined}}}"
+    opened = _subscript(text)
+    if opened < 0:
+        return rf"{text}_{{{joined}}}"
+    below = text[opened + 1 :]
+    if below.startswith("{") and _closes(below) == len(below) - 1:
+        return f"{text[:-1]},{joined}}}"
+    return rf"{{{text}}}_{{{joined}}}"
+
+
+def _subscript(text: str) -> int:
+    """Where a subscript of the whole begins; -1 if there is none."""
+    depth = 0
+    for i, c in enumerate(text):
+        depth += (c in "{(") - (c in "})")
+        if c == "_" and not depth and text[i - 1 : i] != "\\":
+            return i
+    return -1
+
+
+def _closes(text: str) -> int:
+    """Where the brace that begins a text is closed."""
+    depth = 0
+    for i, c in enumerate(text):
+        depth += (c == "{") - (c == "}")
+        if not depth:
+            return i
+    return -1
