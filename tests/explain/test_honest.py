@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.explain.nets import NETS
+from tests.explain.nets import NETS, shared_weights, three_layers
 from tests.registry.helpers import (
     RECORDS,
     as_tensors,
@@ -109,3 +109,30 @@ def test_every_record_is_explained_by_formulas_that_hold(name):
                 np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.numpy(),
                 f"{name}: ∂L/∂{v}",
             )
+
+
+def test_the_formula_of_a_custom_function_is_its_authors():
+    class Twice(cr.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return 2 * g
+
+    x = cr.ones(2, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="is not explained: only its author knows its formula"):
+        cr.explain(Twice.apply(x).sum())
+
+
+def test_wrt_picks_parameters():
+    cr.manual_seed(0)
+    loss, parameters = shared_weights()
+    e = cr.explain(loss, wrt=parameters[0])
+    assert e.backward[-1].symbol.text.startswith("∂L/∂")
+    check_formulas(e)
+    loss, parameters = three_layers()
+    few = cr.explain(loss, wrt=parameters[-2:])
+    check_formulas(few)
+    assert len(few.backward) < len(cr.explain(loss).backward)

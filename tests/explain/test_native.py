@@ -1,4 +1,4 @@
-"""What an explanation reads from the tape is there whether Python or the compiled short paths have written it."""
+"""What an explanation reads is on the tape, whether Python or the compiled short paths have written it."""
 
 from __future__ import annotations
 
