@@ -97,7 +97,7 @@ def gradients(x, y, W1, b1, W2, b2):
     d_a1 = d_z2 @ W2
     d_W2 = d_z2.T @ a1
     d_b2 = np.sum(d_z2, axis=0)
-    d_z1 = d_a1 * (a1 != 0)
+    d_z1 = d_a1 * (z1 > 0)
     d_W1 = d_z1.T @ x
     d_b1 = np.sum(d_z1, axis=0)
     return {"W1": d_W1, "b1": d_b1, "W2": d_W2, "b2": d_b2}
