@@ -319,6 +319,18 @@ def test_modules_with_several_results_and_shared_weights_are_folded():
     np.testing.assert_allclose(explanation.backward[-1].value, pair.w.grad.numpy(), rtol=1e-5)
 
 
+def test_numbers_inside_of_modules_are_no_operands():
+    class Scaled(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * 0.25 + 0.5
+
+    first, second = Scaled(2, 2), Scaled(2, 2)
+    with cr.record():
+        x = cr.randn(3, 2)
+        loss = second(first(x)).sum()
+    assert texts(cr.explain(loss, depth=0), "forward")[0].endswith("= first(x; θ⁽¹⁾)")
+
+
 def test_depth_needs_a_recording():
     w = cr.ones(2, requires_grad=True)
     with pytest.raises(RuntimeError) as error:

@@ -113,7 +113,7 @@ class _Collapse:
         operands = [v for v in read if v not in held and v not in parameters]
         outputs = [v for v in made if self._leaves(v, call)]
         module = ".".join(call.path)
-        constants = {v: self.constants.pop(v) for v in held}
+        constants = {v: self.constants[v] for v in held}
         body = list(inside)
         if parameters:
             operands.append(self._theta(parameters, module, kind))
@@ -125,8 +125,8 @@ class _Collapse:
         """Whether only this call reads it, and nobody has asked for it."""
         if v in self.shown or (v not in self.constants and v not in self.values):
             return False
-        if v in self.constants and v in self.names.of:
-            return False
+        if v in self.constants and (v in self.names.of or not v.ndim):
+            return v not in self.names.of  # numbers are written down in every call
         return all(self.region[e] is call for e in self.readers.get(v, ()))
 
     def _leaves(self, v: Var, call: Call) -> bool:
