@@ -74,3 +74,8 @@ def test_what_has_no_form_over_elements_keeps_its_matrix():
     a = cr.eye(3, requires_grad=True)
     loss = cr.linalg.inv(a).sum()
     assert "(a⁻¹)ᵢⱼ" in str(cr.explain(loss, notation="sum"))
+
+
+def test_sizes_that_nobody_has_chosen_are_letters():
+    page = str(cr.derive("norm(X@w - y)**2", wrt=["w"], notation="sum"))
+    assert "∂L/∂wᵢ = 2 Σⱼ₌₁ⁿ Xⱼᵢ · (Σₖ₌₁ᵐ Xⱼₖ · wₖ - yⱼ)" in page and "X is n×m" in page

@@ -72,6 +72,7 @@ class Derivation:
     gradients: dict[Var, Symbol]
     legend: dict[str, str]
     loss: Symbol
+    sizes: dict[int, str] = field(default_factory=dict)  # letters of sizes that nobody has chosen
 
     @property
     def batch(self) -> int | None:

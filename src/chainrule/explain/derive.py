@@ -95,7 +95,8 @@ def resolved(source: Parsed, wrt: str | Sequence[str] | None, text: str) -> Deri
     for v in program.inputs:
         if names.of[v] in source.letters:
             legend[symbols[v].tex] = "×".join(source.letters[names.of[v]])
-    return Derivation(program, joint, steps, symbols, gradients, legend, symbols[result])
+    sizes = {n: c for v in program.inputs for n, c in zip(v.shape, source.letters.get(names.of[v], ()))}
+    return Derivation(program, joint, steps, symbols, gradients, legend, symbols[result], sizes)
 
 
 def _letters(shape: tuple[int, ...], source: Parsed) -> str:

@@ -70,6 +70,8 @@ class Explanation:
     def counts(self) -> dict[int, str]:
         """Letters for numbers of elements: n samples, where formulas are written out over them."""
         batch = self.derivation.batch
+        if self.derivation.sizes:
+            return self.derivation.sizes
         return {batch: "n"} if self.notation == "sum" and batch is not None and batch > 1 else {}
 
     def _has_samples(self, step: Step) -> bool:

@@ -64,7 +64,8 @@ def equation(e: Explanation, s: Step) -> str:
 
 def legend(e: Explanation) -> dict[str, str]:
     """What the letters of the page stand for: LaTeX and the user's name, or a number."""
-    return {**e.derivation.legend, **{letter: str(n) for n, letter in e.counts.items()}}
+    counts = {} if e.derivation.sizes else {letter: str(n) for n, letter in e.counts.items()}
+    return {**e.derivation.legend, **counts}
 
 
 def _meaning(e: Explanation, letter: str, name: str) -> str:
