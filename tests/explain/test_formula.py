@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -131,3 +134,9 @@ def test_sizes_that_differ():
         formula("x*y", {"z": "n"})
     with pytest.raises(FormulaError, match=r"a size of shapes= is 1.5"):
         formula("x*y", {"x": (1.5,)})
+
+
+def test_a_name_is_suggested_whatever_has_been_loaded_before():
+    command = [sys.executable, "-c", "import chainrule as cr; cr.derive('log(1 + ex(x))')"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "did you mean exp?" in done.stderr

@@ -109,6 +109,6 @@ def _defaults(op: Op) -> list[Any] | None:
 
 def nearest(name: str) -> str:
     """The function that was probably meant, or ""."""
-    known = [*_OWN, *_OTHER_NAMES, *(n for n in REGISTRY if function(n) is not None)]
+    known = [*_OWN, *_OTHER_NAMES, *(n for n in list(REGISTRY) if function(n) is not None)]
     found = get_close_matches(name, known, 1)
     return found[0] if found else ""
