@@ -87,7 +87,7 @@ def _from_recording(names: Names, forward: Forward) -> None:
 
 def _from_source(names: Names, forward: Forward) -> None:
     """Names that the lines give: of an operation alone on its spot, or of what a call works on."""
-    for equations in _evaluations(forward.program.equations):
+    for equations in _evaluations(forward.program.equations, names):
         here = spot(equations[0].where)
         if here is None:
             continue
@@ -97,13 +97,19 @@ def _from_source(names: Names, forward: Forward) -> None:
         _name_operands(names, here, _entering(equations, names))
 
 
-def _evaluations(equations: Iterable[Equation]) -> Iterator[list[Equation]]:
-    """The equations that one evaluation of an expression has made: a line in a loop is evaluated again."""
+def _evaluations(equations: Iterable[Equation], names: Names) -> Iterator[list[Equation]]:
+    """The equations that one evaluation of an expression has made: a line in a loop is evaluated again.
+
+    Layers on top of each other are one call, of the module around them.
+    """
     for where, run in groupby(equations, lambda e: e.where):
         found = list(run)
         if where is None:
             continue
-        if len({e.op for e in found}) == 1:  # one operation over and over, not a call that makes several
+        layers = any(v in names.modules for e in found for v in e.inputs)
+        if (
+            len({e.op for e in found}) == 1 and not layers
+        ):  # one operation over and over, not a call that makes several
             yield from ([e] for e in found)
         else:
             yield found
