@@ -14,7 +14,10 @@ from typing import Any, NamedTuple
 from .worker import workload
 
 STARTING, TURN = 600.0, 120.0  # seconds that a peer may take; torch.compile calls a C++ compiler
-_SET_BY_HAND = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_THREAD_TIMEOUT")
+_SET_BY_HAND = (
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_THREAD_TIMEOUT",
+    "PYTHONDONTWRITEBYTECODE",  # an installed library has its byte code
+)  # fmt: skip
 
 
 class Figure(NamedTuple):
