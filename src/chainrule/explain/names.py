@@ -107,9 +107,8 @@ def _evaluations(equations: Iterable[Equation], names: Names) -> Iterator[list[E
         if where is None:
             continue
         layers = any(v in names.modules for e in found for v in e.inputs)
-        if (
-            len({e.op for e in found}) == 1 and not layers
-        ):  # one operation over and over, not a call that makes several
+        # one operation over and over is a loop, not a call that makes several
+        if len({e.op for e in found}) == 1 and not layers:
             yield from ([e] for e in found)
         else:
             yield found
