@@ -270,7 +270,7 @@ def test_long_steps_are_written_for_all_threads_whether_they_pay_or_not(monkeypa
 
 @several
 def test_threads_that_do_not_pay_do_not_run(code, monkeypatch):
-    monkeypatch.setattr(threads, "_seconds", lambda n: 1e-4 * n)
+    monkeypatch.setattr(threads, "_seconds", lambda n, enough=0.0: 1e-4 * n)
     t, call = shared_entry(code, threads.pool(), monkeypatch, native=True)
     try:
         threads.calibration(again=True)
@@ -292,7 +292,7 @@ def test_the_calibration_says_what_it_measured(monkeypatch):
 @several
 @pytest.mark.parametrize(("slower", "expected"), [(1.0, 2), (1.2, 2), (1.9, 1)])
 def test_two_threads_that_take_as_long_as_one_do_not_pay(monkeypatch, slower, expected):
-    monkeypatch.setattr(threads, "_seconds", lambda n: 1e-4 * (slower if n > 1 else 1))
+    monkeypatch.setattr(threads, "_seconds", lambda n, enough=0.0: 1e-4 * (slower if n > 1 else 1))
     made = threads._measured()
     assert made.threads == (expected if expected == 1 else threads.processors())
 

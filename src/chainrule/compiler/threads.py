@@ -46,7 +46,8 @@ _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}  # the number of the syst
 _WORTH = 10e-6  # seconds of work below which one thread does it: twenty times what handing out costs
 _BANDWIDTH = 20e9  # bytes a second of one thread, about, in the second cache
 _RATE = 50e9  # flops a second of one thread, about
-_TRIES = 6  # before more threads count as not paying
+_TRIES = 8  # of a probe, at least
+_PATIENCE = 0.03  # seconds until more threads count as not paying
 _AGAIN = 300.0  # seconds after which the calibration counts as old
 _CHAINS, _TURNS = 8, 20_000
 
@@ -293,26 +294,29 @@ def _measured() -> Calibration:
     workers.limit(threads)
     flops = 2 * _CHAINS * host().lanes("float") * _TURNS
     one = _seconds(1)
-    speedup = 1.0
     while threads > 1:
-        for patience in range(_TRIES):  # another process may hold a processor for some milliseconds
-            time.sleep(patience * 2e-3)
-            speedup = max(speedup, threads * one / _seconds(threads))
-            if speedup >= 0.75 * threads:
-                return Calibration(threads, speedup, flops / one, time.monotonic())
-        threads, speedup = threads // 2, 1.0
+        speedup = threads * one / _seconds(threads, one / 0.75)
+        if speedup >= 0.75 * threads:
+            return Calibration(threads, speedup, flops / one, time.monotonic())
+        threads //= 2
     return Calibration(1, 1.0, flops / one, time.monotonic())
 
 
-def _seconds(threads: int) -> float:
-    """The shortest time for a probe on each of so many threads."""
+def _seconds(threads: int, enough: float = 0.0) -> float:
+    """The shortest time for a probe on each of so many threads.
+
+    Tried again until it is short `enough`, for a while: a processor that was asleep, or that another process
+    holds, comes late.
+    """
     table = np.zeros(HEADER + 1, np.int64)
     table[HEADER] = _TURNS
     workers, step, where, best = pool(), _functions()["probe"], table.ctypes.data, float("inf")
-    for _ in range(8):
-        start = time.perf_counter()
+    begun = now = time.perf_counter()
+    tries = 0
+    while tries < _TRIES or (best > enough > 0 and now - begun < _PATIENCE):
         workers.run(step, where, threads)
-        best = min(best, time.perf_counter() - start)
+        now, before = time.perf_counter(), now
+        best, tries = min(best, now - before), tries + 1
     return best
 
 
