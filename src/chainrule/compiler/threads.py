@@ -47,6 +47,7 @@ _WORTH = 10e-6  # seconds of work below which one thread does it: twenty times w
 _BANDWIDTH = 20e9  # bytes a second of one thread, about, in the second cache
 _RATE = 50e9  # flops a second of one thread, about
 _TRIES = 8  # of a probe, at least
+_PAYS = 0.25  # of a processor, which each thread more must bring: clocks alone vary by a fifth
 _PATIENCE = 0.03  # seconds until more threads count as not paying
 _AGAIN = 300.0  # seconds after which the calibration counts as old
 _CHAINS, _TURNS = 8, 20_000
@@ -279,7 +280,8 @@ _calibrated = _Calibrated()
 def calibration(*, again: bool = False) -> Calibration:
     """How many threads pay on this machine now: measured at first use (a few ms), then rarely.
 
-    So many count as paying if together they do at least 0.75 of what as many cores would.
+    So many count as paying if each but the first brings at least _PAYS of what one alone does: threads that
+    share a core bring less than that, and cores of their own never so little.
     """
     last = _calibrated.last
     if last is None or again or time.monotonic() - last.when > _AGAIN:
@@ -295,8 +297,9 @@ def _measured() -> Calibration:
     flops = 2 * _CHAINS * host().lanes("float") * _TURNS
     one = _seconds(1)
     while threads > 1:
-        speedup = threads * one / _seconds(threads, one / 0.75)
-        if speedup >= 0.75 * threads:
+        least = 1 + _PAYS * (threads - 1)
+        speedup = threads * one / _seconds(threads, threads * one / least)
+        if speedup >= least:
             return Calibration(threads, speedup, flops / one, time.monotonic())
         threads //= 2
     return Calibration(1, 1.0, flops / one, time.monotonic())
