@@ -267,9 +267,9 @@ if TYPE_CHECKING:
     from .determinism import (
         use_deterministic_algorithms as use_deterministic_algorithms,
     )
-    from .explain.derive import derive as derive
-    from .explain.explanation import explain as explain
-    from .explain.record import record as record
+    from .explainer.derive import derive as derive
+    from .explainer.explanation import explain as explain
+    from .explainer.record import record as record
     from .serialization import load as load
     from .serialization import save as save
 else:
@@ -292,9 +292,9 @@ else:
         "autocast": ".amp",
         "compile": ".compiler.step",
         "train": ".compiler.train",
-        "derive": ".explain.derive",
-        "explain": ".explain.explanation",
-        "record": ".explain.record",
+        "derive": ".explainer.derive",
+        "explain": ".explainer.explanation",
+        "record": ".explainer.record",
         **dict.fromkeys(_SETTINGS, ".determinism"),
         "save": ".serialization",
         "load": ".serialization",

@@ -23,7 +23,7 @@ LAYERS = [
     {"functional"},
     {"program"},
     {"compiler"},
-    {"explain"},
+    {"explainer"},
     {
         "nn", "optim", "utils", "serialization", "func", "linalg", "special", "cuda", "backends",
         "accelerator", "amp", "determinism", "distributions", "fft",

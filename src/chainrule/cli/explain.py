@@ -13,10 +13,10 @@ import chainrule
 from chainrule import autograd
 from chainrule._shim import script
 from chainrule.autograd.tape import clock
-from chainrule.explain.explanation import Explanation, explained
-from chainrule.explain.names import scope_of
-from chainrule.explain.record import record, user_frame
-from chainrule.explain.words import checked
+from chainrule.explainer.explanation import Explanation, explained
+from chainrule.explainer.names import scope_of
+from chainrule.explainer.record import record, user_frame
+from chainrule.explainer.words import checked
 from chainrule.tensor import Tensor
 
 _PROGRAMS = (".py", ".ipynb")

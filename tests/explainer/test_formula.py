@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from chainrule.explain.formula import FormulaError, formula
+from chainrule.explainer.formula import FormulaError, formula
 from chainrule.ops.record import REGISTRY
 from chainrule.program.interpret import interpret
 

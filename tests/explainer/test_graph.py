@@ -10,10 +10,10 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.explain.drawing import svg_of, svg_of_scope, width_of
-from chainrule.explain.explanation import explain
-from chainrule.explain.graph import Graph
-from chainrule.explain.layout import DUMMIES, Box, Link, _pieces, layout
+from chainrule.explainer.drawing import svg_of, svg_of_scope, width_of
+from chainrule.explainer.explanation import explain
+from chainrule.explainer.graph import Graph
+from chainrule.explainer.layout import DUMMIES, Box, Link, _pieces, layout
 from chainrule.nn import functional as F
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -14,8 +14,8 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.autograd import recent
 from chainrule.autograd.tape import clock
-from chainrule.explain import record as recording
-from chainrule.explain.expr import symbols_in, value_of
+from chainrule.explainer import record as recording
+from chainrule.explainer.expr import symbols_in, value_of
 
 
 class Net(nn.Module):

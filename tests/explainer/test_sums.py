@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.explain.nets import NETS, five_layers, gru_layer, heads, lstm_layer
-from tests.explain.test_notation import well_formed
+from tests.explainer.nets import NETS, five_layers, gru_layer, heads, lstm_layer
+from tests.explainer.test_notation import well_formed
 
 import chainrule as cr
-from chainrule.explain.sums import Line
+from chainrule.explainer.sums import Line
 
 SLOW = {five_layers, heads, gru_layer, lstm_layer}  # large arrays, nothing new
 

@@ -1,4 +1,4 @@
-"""Small networks whose derivations the tests of explain/ check: each returns the loss and its parameters.
+"""Small networks whose derivations the tests of explainer/ check: each returns the loss and its parameters.
 
 All numbers are float64, so that a formula and the tape agree to rounding.
 """

@@ -7,9 +7,9 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.explain import algebra, derive
-from chainrule.explain.expr import Expr, Symbol, value_of
-from chainrule.explain.formula import FormulaError
+from chainrule.explainer import algebra, derive
+from chainrule.explainer.expr import Expr, Symbol, value_of
+from chainrule.explainer.formula import FormulaError
 from chainrule.ops import arithmetic
 from chainrule.ops.record import Spec
 from chainrule.types import float64

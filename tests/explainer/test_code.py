@@ -6,8 +6,8 @@ import ast
 
 import numpy as np
 import pytest
-from tests.explain.nets import NETS
-from tests.explain.test_honest import DIFFERENTIABLE, explained
+from tests.explainer.nets import NETS
+from tests.explainer.test_honest import DIFFERENTIABLE, explained
 from tests.registry.helpers import samples
 
 import chainrule as cr

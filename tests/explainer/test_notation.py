@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.explain.nets import NETS
-from tests.explain.reader import read
+from tests.explainer.nets import NETS
+from tests.explainer.reader import read
 from tests.registry.helpers import RECORDS, samples, specs
 
 import chainrule as cr
-from chainrule.explain.expr import Expr, Symbol, symbols_in, value_of
-from chainrule.explain.notation import number, tex
-from chainrule.explain.unicode import plain
+from chainrule.explainer.expr import Expr, Symbol, symbols_in, value_of
+from chainrule.explainer.notation import number, tex
+from chainrule.explainer.unicode import plain
 from chainrule.ops import (
     activation,
     arithmetic,

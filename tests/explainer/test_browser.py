@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.explain.explanation import explain
+from chainrule.explainer.explanation import explain
 from chainrule.nn import functional as F
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.explain.nets import NETS, shared_weights, three_layers
+from tests.explainer.nets import NETS, shared_weights, three_layers
 from tests.registry.helpers import (
     RECORDS,
     as_tensors,
@@ -20,7 +20,7 @@ from tests.registry.helpers import (
 )
 
 import chainrule as cr
-from chainrule.explain.expr import value_of
+from chainrule.explainer.expr import value_of
 from chainrule.ops.record import REGISTRY
 
 

@@ -13,10 +13,10 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.explain.explanation import explain
-from chainrule.explain.report.heat import MOST, cells_of, picture, png, spread
-from chainrule.explain.report.mathml import _converted, math
-from chainrule.explain.words import LANGUAGES
+from chainrule.explainer.explanation import explain
+from chainrule.explainer.report.heat import MOST, cells_of, picture, png, spread
+from chainrule.explainer.report.mathml import _converted, math
+from chainrule.explainer.words import LANGUAGES
 from chainrule.nn import functional as F
 
 VOID = {"meta", "input", "img", "br"}

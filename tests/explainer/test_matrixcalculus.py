@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.explain.expr import value_of
-from chainrule.explain.formula import formula
+from chainrule.explainer.expr import value_of
+from chainrule.explainer.formula import formula
 from chainrule.program.interpret import interpret
 
 PAGE = Path(__file__).parents[2] / "docs" / "matrixcalculus.md"

@@ -1,7 +1,7 @@
 """The derivations of ten small models, in both languages, are those written down.
 
 The pages are in golden/. After a change that is meant: UPDATE_GOLDEN=1 python -m pytest
-tests/explain/test_golden.py, and read the difference as a teacher would.
+tests/explainer/test_golden.py, and read the difference as a teacher would.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.explain.models import MODELS
+from tests.explainer.models import MODELS
 
 import chainrule as cr
 

@@ -7,7 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.explain.pointwise import has_flat_part, saturates
+from chainrule.explainer.pointwise import has_flat_part, saturates
 from chainrule.ops.record import REGISTRY
 from chainrule.program.ir import Equation, Var
 from chainrule.types import float64

@@ -1,0 +1,1 @@
+"""From programs to people: derivations, graphs and reports of gradients."""
