@@ -78,6 +78,16 @@ class Specialisation:
 
         return self.options.threads or threads_for(*self.cost)
 
+    def calibrate(self) -> None:
+        """Let no more threads run than pay, unless their number was asked for.
+
+        The code is made by then, and what the trace computed with NumPy long ago: OpenBLAS's threads are idle.
+        """
+        if self.options.native and not self.options.threads and self.runner.threads > 1:
+            from .threads import calibration
+
+            calibration()
+
     def _in_halves(self, backward: Backward) -> None:
         """Forward and backward as two programs, for use on the tape."""
         results = sum(r.kind == "result" for r in self.roles)
@@ -276,6 +286,7 @@ class Compiled:
             kinds.insert(0, self._latest)
             del kinds[_KINDS:]
             self._enter(self._latest, args, kwargs)
+            self._latest.calibrate()
         value, traced.value = traced.value, None
         return value
 

@@ -48,7 +48,8 @@ _BANDWIDTH = 20e9  # bytes a second of one thread, about, in the second cache
 _RATE = 50e9  # flops a second of one thread, about
 _TRIES = 8  # of a probe, at least
 _PAYS = 0.25  # of a processor, which each thread more must bring: clocks alone vary by a fifth
-_PATIENCE = 0.03  # seconds until more threads count as not paying
+_PATIENCE = 0.2  # seconds until more threads count as not paying
+_PAUSE = 0.002  # seconds between two tries while they do not
 _AGAIN = 300.0  # seconds after which the calibration counts as old
 _CHAINS, _TURNS = 8, 20_000
 
@@ -308,19 +309,21 @@ def _measured() -> Calibration:
 def _seconds(threads: int, enough: float = 0.0) -> float:
     """The shortest time for a probe on each of so many threads.
 
-    Tried again until it is short `enough`, for a while: a processor that was asleep, or that another process
-    holds, comes late.
+    Tried again until it is short `enough`, for a while: a processor may be held by another process, or by a
+    thread of NumPy's OpenBLAS, which spins for a tenth of a second after its last product.
     """
     table = np.zeros(HEADER + 1, np.int64)
     table[HEADER] = _TURNS
     workers, step, where, best = pool(), _functions()["probe"], table.ctypes.data, float("inf")
-    begun = now = time.perf_counter()
-    tries = 0
-    while tries < _TRIES or (best > enough > 0 and now - begun < _PATIENCE):
-        workers.run(step, where, threads)
-        now, before = time.perf_counter(), now
-        best, tries = min(best, now - before), tries + 1
-    return best
+    begun = time.perf_counter()
+    while True:
+        for _ in range(_TRIES):  # in a row: the workers wake at the first
+            before = time.perf_counter()
+            workers.run(step, where, threads)
+            best = min(best, time.perf_counter() - before)
+        if best <= enough or not enough or time.perf_counter() - begun > _PATIENCE:
+            return best
+        time.sleep(_PAUSE)
 
 
 def threads_for(flops: float, bytes: float) -> int:
@@ -332,10 +335,7 @@ def threads_for(flops: float, bytes: float) -> int:
     >>> threads_for(1000, 4000)
     1
     """
-    if allowed() == 1 or max(flops / _RATE, bytes / _BANDWIDTH) < _WORTH:
-        return 1
-    calibration()
-    return allowed()
+    return 1 if max(flops / _RATE, bytes / _BANDWIDTH) < _WORTH else allowed()
 
 
 def ready() -> int:
