@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +33,16 @@ class Formula(NamedTuple):
     letters: dict[str, tuple[str, ...]]
 
 
-def formula(text: str, shapes: Mapping[str, Any] | None = None) -> Formula:
+_EXACT = 2**53  # whole numbers from here on are rounded
+
+
+def _power(a: float, b: float) -> float:
+    """a**b of numbers: in whole ones if it is exact, never as digits without end."""
+    power = math.pow(a, b)
+    return a**b if isinstance(a, int) and isinstance(b, int) and b >= 0 and abs(power) < _EXACT else power
+
+
+def formula(text: str | Text, shapes: Mapping[str, Any] | None = None) -> Formula:
     """The program of a formula such as "(w*x + b - y)**2" or "sum((X@w - y)**2)/n".
 
     Operators are + - * / ** (or ^) and @; functions are the library's, by name; X.T is the transposed matrix;
@@ -48,7 +58,7 @@ def formula(text: str, shapes: Mapping[str, Any] | None = None) -> Formula:
         v5: f64[] = pow(v4, 2)
         return v5
     """
-    return _Writer(Text(text), shapes).formula()
+    return _Writer(Text(text) if isinstance(text, str) else text, shapes).formula()
 
 
 class _Writer:
@@ -86,7 +96,7 @@ class _Writer:
         """A part of the formula as a variable, or as a number."""
         match e:
             case ast.Constant(value=int() | float() as value):
-                return value
+                return self._number(e, lambda: value if abs(value) < _EXACT else float(value))
             case ast.Name(id=name):
                 return self.symbols[name] if name in self.symbols else self._constant(name)
             case ast.UnaryOp(op=op, operand=inner):
@@ -121,11 +131,21 @@ class _Writer:
                 return a - b
             case ast.Mult():
                 return a * b
-            case ast.Pow():
+            case ast.Pow() if isinstance(a, Symbol) or isinstance(b, Symbol):
                 return a**b
+            case ast.Pow():
+                return self._number(e, lambda: _power(a, b))
         if not isinstance(b, Symbol) and b == 0:
             raise self.text.error(right, "a division by zero")
         return a / b
+
+    def _number(self, e: ast.expr, value: Callable[[], float]) -> float:
+        """A number that must be one in float64."""
+        try:
+            return value()
+        except (OverflowError, ZeroDivisionError, ValueError) as error:
+            reason = "too large for float64" if isinstance(error, OverflowError) else "not a real number"
+            raise self.text.error(e, f"a number that is {reason}", expected="numbers below 1.8e308") from None
 
     def _call(self, e: ast.expr, name: str, arguments: list[ast.expr]) -> Any:
         found = known(name)

@@ -49,7 +49,10 @@ def _extreme(of_one: Op, of_two: Op) -> Function:
     return Function(apply, NUMBER, (1, 2))
 
 
-_OTHER_NAMES = {"ln": "log", "tr": "trace", "inverse": "inv"}
+_OTHER_NAMES = {
+    "ln": "log", "tr": "trace", "inverse": "inv", "arcsin": "asin", "arccos": "acos", "arctan": "atan",
+    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
+}  # fmt: skip
 _KINDS = {product.trace: SQUARE_TO_NUMBER, solve.det: SQUARE_TO_NUMBER, solve.inv: SQUARE}
 _OWN: dict[str, Function] = {
     "mean": Function(reduce.sum, MEAN, (1,)),

@@ -20,14 +20,14 @@ class FormulaError(ValueError):
 
 
 class Text:
-    """A formula as it was written, and its tree.
+    """A formula as it was written, and its tree; `part` is where it stands, if not all of `written` is read.
 
     >>> Text("2*x^2").show()
     '2 * x ** 2'
     """
 
-    def __init__(self, written: str) -> None:
-        self.written = written
+    def __init__(self, written: str, part: tuple[int, int] | None = None) -> None:
+        self.written, self.part = written, part
         self.name = ""
         self._body, self._columns = self._translated()
         try:
@@ -44,9 +44,9 @@ class Text:
 
     def _translated(self) -> tuple[str, list[int]]:
         """Python for what was written, and for each of its columns that of the original."""
-        text = self.written
-        named = re.match(r"\s*([^\W\d]\w*)\s*=(?!=)", text)
-        start = 0
+        start, stop = self.part or (0, len(self.written))
+        text = self.written[:stop]
+        named = re.match(r"\s*([^\W\d]\w*)\s*=(?!=)", text) if self.part is None else None
         if named:
             self.name, start = named[1], named.end()
         start += len(text[start:]) - len(text[start:].lstrip())
