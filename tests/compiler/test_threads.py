@@ -374,3 +374,15 @@ def test_ctrl_c_ends_the_loop_and_leaves_the_pool_usable():
         "words[:] = 0; print(run(), (words == 1).all())\n"
     )
     assert (done.stdout, done.returncode) == ("stopped\n(0, 2) True\n", 0), done.stderr
+
+
+@several
+def test_what_a_row_keeps_for_itself_is_each_thread_s_own(monkeypatch):
+    known = threads._calibrated.last or threads.calibration()
+    monkeypatch.setattr(threads._calibrated, "last", known._replace(threads=2))
+    x = cr.randn(256, 1000)
+    one, two = (cr.compile(lambda x: cr.softmax(x, 1), threads=n) for n in (1, 2))
+    one(x), two(x)  # traced
+    expected = one(x).numpy()
+    for _ in range(50):
+        assert np.array_equal(two(x).numpy(), expected)

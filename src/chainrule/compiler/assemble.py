@@ -167,7 +167,7 @@ class Assembler:
         """Offsets of what is kept between kernels; the arena's size, scratch memory included."""
         lives: dict[Buffer, Life] = {}
         for group, kernel in zip(self.groups, self.kernels):
-            touched = [a.buffer for a in kernel.accesses] if kernel is not None else self._of_call(group)
+            touched = kernel.buffers if kernel is not None else self._of_call(group)
             for buffer in touched:
                 if buffer.slot is None:
                     life = lives.setdefault(buffer, Life(buffer, group.index, group.index))
@@ -221,7 +221,7 @@ class Assembler:
         pointers = dict(zip(kernel.buffers, places))
         split = (share, self.threads) if self.threads > 1 else None
         if isinstance(kernel, LoopKernel):
-            NestEmitter(f, kernel, pointers, split).emit()
+            NestEmitter(f, kernel, pointers | kernel.scratch_pointers(f, scratch), split).emit()
         else:
             kernel.emit(f, pointers, split, scratch)
         f.ret()

@@ -4,18 +4,22 @@ NOTE [Rows and columns] If the folded dimensions are the last ones, the kernel w
 passed over as often as its reductions need (softmax: maximum, sum, quotient), and short rows stay in
 registers. If the last dimension is kept (the gradient of a bias), vectors of columns are summed down the
 rows.
+NOTE [Spilled] What one pass over a row computes and a later one reads, and nothing else does, is kept for one
+row only, in the thread's scratch memory: it stays in the first cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 from ..program.ir import Var
 from .builder import Function, Value, i64
 from .domain import Access, ends, merged, over_domain
 from .groups import FULL, OUTER, REDUCE, Group, Node, Register
-from .layout import Buffer, Layout, Layouts
+from .layout import Buffer, Layout, Layouts, contiguous_strides
+from .memory import ALIGN
 from .target import Target
 from .values import in_memory, lanes_for, load
 
@@ -41,11 +45,11 @@ class LoopKernel:
         self.group, self.layouts = group, layouts
         self.nodes = group.nodes
         self.stored = [v for v in group.place if v in stored]
+        self.rows: dict[Var, Buffer] = {}
         self._collect()
         if not self.short_rows:
-            spilled = [v for v in self._spilled() if v not in stored]
-            if spilled:
-                self.stored += spilled
+            self.rows = {v: self._row(v) for v in self._spilled() if v not in stored}
+            if self.rows:
                 self._collect()
 
     def _collect(self) -> None:
@@ -67,8 +71,30 @@ class LoopKernel:
             strides = layout.strides if made.level == FULL else over_domain(layout, group.kept, rank)
             self.stores[v] = len(self.accesses)
             self.accesses.append(Access(layout.buffer, layout.offset, strides, v.dtype))
-        self.nest = merged(group.domain, group.reduced, self.accesses)
         self.buffers: list[Buffer] = list(dict.fromkeys(a.buffer for a in self.accesses))
+        row = contiguous_strides([n if d in group.reduced else 1 for d, n in enumerate(group.domain)])
+        strides = tuple(s if d in group.reduced else 0 for d, s in enumerate(row))
+        for v, buffer in self.rows.items():
+            self.stores[v] = len(self.accesses)
+            self.accesses.append(Access(buffer, 0, strides, v.dtype))
+        self.nest = merged(group.domain, group.reduced, self.accesses)
+
+    def _row(self, v: Var) -> Buffer:
+        """Memory for one row of a variable."""
+        sizes = [self.group.domain[d] for d in self.group.reduced]
+        return Buffer(prod(sizes) * v.dtype.itemsize, None, v.name)
+
+    def scratch(self, target: Target, threads: int) -> int:
+        """The scratch bytes of a thread: see NOTE [Spilled]."""
+        return sum(map(_room, self.rows.values()))
+
+    def scratch_pointers(self, f: Function, scratch: Value) -> dict[Buffer, Value]:
+        """Where the rows of spilled variables are."""
+        places, start = {}, 0
+        for buffer in self.rows.values():
+            places[buffer] = f.offset(scratch, start)
+            start += _room(buffer)
+        return places
 
     @property
     def short_rows(self) -> bool:
@@ -121,7 +147,9 @@ class LoopKernel:
         if part is None:
             return []
         bounds = [part.get(d, (0, n)) for d, n in enumerate(self.nest.sizes)]
-        return [(i, *ends(a.offset, a.strides, bounds)) for i, a in enumerate(self.nest.accesses)]
+        own = set(self.rows.values())
+        accesses = [(i, a) for i, a in enumerate(self.nest.accesses) if a.buffer not in own]
+        return [(i, *ends(a.offset, a.strides, bounds)) for i, a in accesses]
 
     def at(self, level: str, turn: int) -> list[Node]:
         return [n for n in self.nodes if n.level == level and n.turn == turn]
@@ -132,6 +160,10 @@ class LoopKernel:
 
     def lanes(self, f: Function) -> int:
         return lanes_for(f, [v.dtype for n in self.nodes for v in (*n.equation.inputs, *n.equation.outputs)])
+
+
+def _room(buffer: Buffer) -> int:
+    return -(-buffer.nbytes // ALIGN) * ALIGN
 
 
 def _with_shape(layout: Layout, shape: Sequence[int]) -> Layout:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .assemble import FIRST, Assembled
+from .loops import LoopKernel
 from .product import ProductKernel
 
 
@@ -34,7 +35,10 @@ def kernels(assembled: Assembled) -> Iterator[tuple[str, str, str]]:
     for group, kernel in zip(schedule.groups, assembled.kernels):
         operations = " · ".join(_counted(e.op.name for e in group.equations()))
         written = []
+        rows = kernel.rows if isinstance(kernel, LoopKernel) else ()  # in scratch memory
         for v in kernel.stores if kernel is not None else group.place:
+            if v in rows:
+                continue
             slot = schedule.layouts.of[v].buffer.slot
             place = "" if slot is None else " in place" if slot in inputs else " as a result"
             written.append(v.type + place)
