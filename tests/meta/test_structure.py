@@ -28,6 +28,7 @@ LAYERS = [
         "nn", "optim", "utils", "serialization", "func", "linalg", "special", "cuda", "backends",
         "accelerator", "amp", "determinism", "distributions", "fft",
     },
+    {"sklearn"},
     {"_shim", "cli", "__main__"},
 ]  # fmt: skip
 
