@@ -270,6 +270,7 @@ if TYPE_CHECKING:
     from .explainer.derive import derive as derive
     from .explainer.explanation import explain as explain
     from .explainer.record import record as record
+    from .fitting.history import History as History
     from .serialization import load as load
     from .serialization import save as save
 else:
@@ -295,6 +296,10 @@ else:
         "derive": ".explainer.derive",
         "explain": ".explainer.explanation",
         "record": ".explainer.record",
+        "fit": ".fitting.formula.fit",
+        "fit_table": ".fitting.table.fit",
+        "load_fit": ".fitting.load",
+        "History": ".fitting.history",
         **dict.fromkeys(_SETTINGS, ".determinism"),
         "save": ".serialization",
         "load": ".serialization",

@@ -29,6 +29,8 @@ LAYERS = [
         "accelerator", "amp", "determinism", "distributions", "fft",
     },
     {"sklearn"},
+    {"fitting"},
+    {"sklearn"},
     {"_shim", "cli", "__main__"},
 ]  # fmt: skip
 
