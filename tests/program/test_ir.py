@@ -50,6 +50,26 @@ def test_large_constants_survive_the_text():
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5, "0.5"), (-0.0, "-0.0"), (float("nan"), "nan"), (float("-inf"), "-inf")],
+)
+def test_an_array_of_one_number_is_written_as_that_number(value, text):
+    b = Builder()
+    values = np.full((64, 3), value)
+    program = b.program([exp(b.constant(values))])
+    assert f"v0: f64[64,3] = constant({text})" in str(program)
+    (again,) = parse(str(program)).constants.values()
+    assert again.tobytes() == values.tobytes() and again.shape == (64, 3)
+
+
+def test_zeros_of_both_signs_are_not_one_number():
+    b = Builder()
+    values = np.array([0.0, -0.0])
+    (again,) = parse(str(b.program([exp(b.constant(values))]))).constants.values()
+    assert again.tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
         ("y: f32[2] = nothing(x)", "there is no operation 'nothing'"),

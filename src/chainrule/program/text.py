@@ -79,6 +79,9 @@ def argument_text(a: Any, name: Any) -> str:
 
 
 def _values(array: Any) -> str:
+    flat = np.ascontiguousarray(array).reshape(-1)
+    if array.size > 1 and array.dtype.kind in "fiub" and flat.tobytes() == flat[:1].tobytes() * array.size:
+        array = flat[:1]  # one number stands for all
     if array.size <= _INLINE and array.dtype.kind in "fiub":
         return ", ".join(map(repr, array.reshape(-1).tolist()))
     return f'"{base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()}"'
@@ -190,4 +193,6 @@ def _declared(text: str, variables: dict[str, Var]) -> list[Var]:
 def _array(data: list[Any], shape: Any, dtype: DType) -> Any:
     if len(data) == 1 and isinstance(data[0], str):
         return np.frombuffer(base64.b64decode(data[0]), dtype.np).reshape(shape).copy()
+    if len(data) == 1:
+        return np.full(shape, data[0], dtype.np)
     return np.array(data, dtype.np).reshape(shape)
