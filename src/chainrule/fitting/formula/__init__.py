@@ -1,0 +1,1 @@
+"""Formulas fitted to data: exact derivatives, Levenberg–Marquardt, and what the data say of them."""
