@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, shuffle
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
@@ -208,7 +208,7 @@ class Base(BaseEstimator):  # type: ignore[misc]
         stop = self._stopping
         for _ in range(epochs):
             if self.shuffle:
-                order = shuffle(order, random_state=self._random_state)
+                order = order[self._random_state.permutation(n)]
             self.loss_ = step.epoch(rows, order, batch)
             self.n_iter_ += 1
             self.t_ += n
@@ -301,12 +301,11 @@ def _weights(sample_weight: Any, X: Any) -> Array | None:
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(X.shape[0],)}!")
     check_consistent_length(X, weights)
     if (weights < 0).any() or not (weights > 0).any():
+        low = int(weights.argmin())
         raise ValueError(
             message(
-                "sample_weight cannot weigh these samples",
-                came="only zeros"
-                if not (weights < 0).any()
-                else f"{weights.min()} at row {weights.argmin()}",
+                "sample_weight is negative" if weights[low] < 0 else "sample_weight is zero for all samples",
+                came=f"{weights[low]} for sample {low}" if weights[low] < 0 else "only zeros",
                 expected="weights from 0 on, one of them above 0",
             )
         )

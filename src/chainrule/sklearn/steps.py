@@ -54,6 +54,8 @@ class Step:
         """Forward, backward and update on rows x, y of weights w; the loss before the update."""
         parameters, layers = self._parameters, len(self.coefs)
         weights, biases = parameters[:layers], parameters[layers:]
+        with no_grad():  # at first: after the update the old weights would have to be kept for it
+            squares = sum((p * p).sum() for p in weights)
         total = w.sum()
         share = (total > 0).to(w.dtype) / (total + (total == 0).to(w.dtype))  # 1 / total; 0 without weights
         drops = self.generator if self.network.dropping else None
@@ -66,7 +68,7 @@ class Step:
                 for p in weights:
                     p.mul_(1 - self._numbers["learning_rate"] * alpha)
             else:
-                reported = reported + 0.5 * alpha * share * sum((p * p).sum() for p in weights)
+                reported = reported + 0.5 * alpha * share * squares
                 gradients[:layers] = [g + (alpha * share) * p for g, p in zip(gradients, weights)]
             apply(self.rule, parameters, gradients, self._slots, self._numbers)
         return reported
