@@ -13,7 +13,7 @@ import numpy as np
 from ..tensor import Tensor
 from .atomic import write_file
 from .model_file import load_model, pack
-from .problem import problem
+from .problem import InputError, problem
 
 __all__ = ["Checkpoint", "parse_duration"]
 
@@ -59,6 +59,25 @@ class Checkpoint:
         tree = _encoded(state, arrays)
         write_file(self.path, pack("checkpoint", arrays, {"state": tree}))
         self._last = time.monotonic()
+
+    def refuse_unfinished(self) -> None:
+        """InputError if the file exists and is anything but the checkpoint of a run that came to its end."""
+        if not os.path.lexists(self.path):
+            return
+        try:
+            finished = self.load().get("stopped") in ("epochs", "patience")
+        except InputError:
+            raise problem(
+                f"{self.path} exists and is not a checkpoint",
+                fix="give another path for the checkpoint, or remove the file",
+                file=self.path,
+            ) from None
+        if not finished:
+            raise problem(
+                f"{self.path} is the checkpoint of a run that has not come to its end",
+                fix="resume that run (--resume), give another path, or remove the file",
+                file=self.path,
+            )
 
     def load(self) -> dict[str, Any]:
         """The state of the file; InputError if it is missing, truncated, of another version or kind."""

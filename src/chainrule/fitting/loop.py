@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,26 +10,57 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.train import train
+from ..random import Generator
 from ..tensor import Tensor
+from .batches import Array, Batches
 from .checkpoint import Checkpoint
+from .divergence import Diverged, diverged, first_bad, gradient_norm, rate_that_works
 from .history import History
-from .problem import InputError, problem
+from .identity import identity_of, same_run
+from .interrupts import Interrupts
+from .problem import problem
 from .progress import Progress
+from .state import RunState, State
 
 __all__ = ["Diverged", "Loop"]
 
-
-class Diverged(InputError):
-    """A loss that is not finite; `step`, `epoch`, `lr`, `grad_norm` say where, `works` is a rate that works."""
-
-    def __init__(self, text: str, *, step: int, epoch: int, lr: float, grad_norm: float, works: float | None):
-        super().__init__(text)
-        self.step, self.epoch, self.lr, self.grad_norm, self.works = step, epoch, lr, grad_norm, works
+_PIECE = 0.2  # seconds of steps between two looks at the clock and the keyboard
 
 
 class Loop:
-    """Epochs of `step(*batch)` over tensors whose first dimension counts the samples."""
+    """Epochs of `step(*batch)` over tensors whose first dimension counts the samples.
+
+    step        a compiled training step that returns its loss (a plain function does, slowly)
+    parameters  what it learns, by name; `buffers` is what else it changes, such as running means
+    evaluate    called after each epoch; its figures (val_loss, accuracy …) go to the history
+    monitor     the figure that shall be small: the best epoch's parameters are kept, and put back at the end
+    patience    stop after so many epochs in which `monitor` has not fallen by more than `min_delta`
+    grad_norm   called after each epoch for the history
+    checkpoint  saved when due and at the end; with `resume` the run goes on from it, to the same parameters,
+                bit for bit, as if it had never stopped
+    identity    what must be equal to resume, besides the shapes, the data and the kind of optimizer
+
+    Afterwards `epoch`, `best_epoch`, `history` say what was done, `stopped` why it ended: "epochs",
+    "patience" or "interrupted" (Ctrl-C: a second one does not wait for the end of a step).
+
+    Raises Diverged for a loss that runs away, InputError for a checkpoint of another run.
+
+    >>> import chainrule as cr
+    >>> x = cr.tensor([0.0, 1.0, 2.0, 3.0])
+    >>> w = cr.tensor(0.0, requires_grad=True)
+    >>> optimizer = cr.optim.SGD([w], lr=0.05)
+    >>> @cr.compile
+    ... def step(x, y):
+    ...     optimizer.zero_grad()
+    ...     loss = ((w * x - y) ** 2).mean()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> loop = Loop(step, (x, 2 * x), epochs=30, batch_size=4, parameters={"w": w}, optimizer=optimizer)
+    >>> history = loop.run()
+    >>> round(w.item(), 4), len(history), loop.stopped
+    (2.0, 30, 'epochs')
+    """
 
     def __init__(
         self,
@@ -41,7 +73,7 @@ class Loop:
         optimizer: Any,
         scheduler: Any = None,
         shuffle: bool = True,
-        generator: Any = None,
+        generator: Generator | None = None,
         drop_last: bool = False,
         buffers: Mapping[str, Tensor] | None = None,
         evaluate: Callable[[], Mapping[str, float]] | None = None,
@@ -55,62 +87,209 @@ class Loop:
         identity: Mapping[str, Any] | None = None,
         resume: bool = False,
     ) -> None:
-        self.step, self.tensors, self.epochs, self.batch_size = step, tuple(tensors), epochs, batch_size
-        self.parameters, self.buffers = dict(parameters), dict(buffers or {})
-        self.optimizer, self.scheduler = optimizer, scheduler
-        self.shuffle, self.generator, self.drop_last = shuffle, generator, drop_last
+        self.epochs, self.batches = epochs, Batches(step, tensors, batch_size, shuffle, drop_last, generator)
+        self.state = RunState(parameters, buffers or {}, optimizer, scheduler, generator)
         self.evaluate, self.grad_norm = evaluate, grad_norm
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self.history = History() if history is None else history
         self.progress, self.checkpoint, self.resume = progress, checkpoint, resume
-        self.identity = dict(identity or {})
+        self.identity = identity_of(self.batches, self.state, identity or {})
         self.epoch, self.best_epoch, self.stopped = 0, 0, "epochs"
-        self._best, self._kept = math.inf, self._values()
-
-    def _values(self) -> dict[str, Any]:
-        return {k: np.array(t._array()) for k, t in {**self.parameters, **self.buffers}.items()}
+        self._best, self._kept = math.inf, State()
+        self._batch = 0  # batches of this epoch that are done,
+        self._losses: list[Array] = []  # … their losses,
+        self._drawn: State = {}  # … and the generators before its order was drawn
+        self._first = math.nan  # the loss of the first step
+        self._before, self._began, self._rate = 0.0, 0.0, 0.0
 
     def run(self) -> History:
-        """Run to the last epoch or until patience ends; the history."""
-        began = time.monotonic()
+        """Run to the last epoch, until patience ends or Ctrl-C; the history.
+
+        With `monitor` the parameters are those of the best epoch, else those of the last whole step.
+        """
+        self._resume()
+        self._began = time.monotonic()
+        self._start = self.state.copy()
+        self.stopped = "epochs"
         try:
-            while self.epoch < self.epochs:
-                losses = train(
-                    self.step, self.tensors, batch_size=self.batch_size, shuffle=self.shuffle,
-                    generator=self.generator, drop_last=self.drop_last,
-                )  # fmt: skip
-                self.epoch += 1
-                if self._after(losses, began):
-                    self.stopped = "patience"
-                    break
+            with Interrupts() as interrupts:
+                self._run(interrupts)
         except KeyboardInterrupt:
-            self.stopped = "interrupted"
-        if self.monitor is not None and self.best_epoch:
-            for k, t in {**self.parameters, **self.buffers}.items():
-                t._array()[...] = self._kept[k]
+            self.stopped = "interrupted"  # the place is not known: the last checkpoint stays
+        self._put_back_best()
         return self.history
 
-    def _after(self, losses: Tensor, began: float) -> bool:
-        """Figures, scheduler, best; whether patience has ended."""
-        lr = float(self.optimizer.param_groups[0]["lr"])
-        figures = {"loss": float(losses.numpy().mean()), "lr": lr, "time": time.monotonic() - began}
-        if not math.isfinite(figures["loss"]):
-            step = len(self.history) * len(losses) + int(np.argmax(~np.isfinite(losses.numpy())))
-            text = f"the loss is not finite at step {step} (epoch {self.epoch}, learning rate {lr:g})"
-            raise Diverged(text, step=step, epoch=self.epoch, lr=lr, grad_norm=math.nan, works=None)
+    def _run(self, interrupts: Interrupts) -> None:
+        while self.epoch < self.epochs and not self._patience_ended():
+            self._epoch(interrupts)
+            if self._batch:  # interrupted in the middle
+                break
+            if interrupts.wanted:
+                break
+        if interrupts.wanted:
+            self.stopped = "interrupted"
+        elif self._patience_ended():
+            self.stopped = "patience"
+        if self.checkpoint is not None:
+            self.checkpoint.save(self._state(self.stopped))
+
+    # ----- one epoch
+
+    def _epoch(self, interrupts: Interrupts) -> None:
+        """The rest of the epoch, in pieces; figures at its end."""
+        count = self.batches.count
+        if not self._batch:
+            self._drawn = self.state.draws()
+            self.batches.draw()
+            self._losses = []
+        held, taken = self.state.copy(), time.monotonic()
+        held_at = self._batch
+        while self._batch < count:
+            now = time.monotonic()
+            if now - taken > 1.0:
+                held, held_at, taken = self.state.copy(), self._batch, now
+            stop = min(self._batch + self._piece(), count)
+            losses = self.batches.run(self._batch, stop, self.state)
+            self._pace(stop - self._batch, time.monotonic() - now)
+            if math.isnan(self._first):
+                self._first = float(losses[0])
+            bad = first_bad(losses, self._first)
+            if bad is not None:
+                self._diverged(self._batch + bad, float(losses[bad]), held, held_at)
+            self._losses.append(losses)
+            self._batch = stop
+            if stop < count:
+                self._within(stop / count)
+                if interrupts.wanted:
+                    return
+        self._end_of_epoch()
+        self._save_if_due()
+
+    def _within(self, part: float) -> None:
+        if self.progress is not None:
+            self.progress.within(self.epoch + 1, part)
+        self._save_if_due()
+
+    def _piece(self) -> int:
+        """How many steps to make before the clock and the keyboard are looked at again."""
+        return max(int(self._rate * _PIECE), 1)
+
+    def _pace(self, steps: int, seconds: float) -> None:
+        """Steps a second, growing at most eightfold: the first ones also made the code."""
+        rate = steps / max(seconds, 1e-6)
+        self._rate = min(rate, 8 * self._rate) if self._rate else rate
+
+    def _end_of_epoch(self) -> None:
+        """Figures, best, scheduler."""
+        lr = float(self.state.optimizer.param_groups[0]["lr"])
+        losses = np.concatenate(self._losses).astype(np.float64)
+        loss = float(np.average(losses, weights=self.batches.sizes(0, len(losses))))
+        self.epoch, self._batch, self._losses = self.epoch + 1, 0, []
+        figures = {"loss": loss, "lr": lr}
         if self.grad_norm is not None:
-            figures["grad_norm"] = self.grad_norm()
+            figures["grad_norm"] = float(self.grad_norm())
         if self.evaluate is not None:
-            figures.update(self.evaluate())
+            figures.update({name: float(value) for name, value in self.evaluate().items()})
+        figures["time"] = self._before + time.monotonic() - self._began
         self.history.add(self.epoch, **figures)
+        self._look_at(figures)
+        self._schedule(figures)
         if self.progress is not None:
             self.progress.update(self.epoch, figures)
-        if self.scheduler is not None:
-            self.scheduler.step()
+
+    def _look_at(self, figures: Mapping[str, float]) -> None:
+        """Keep the values if this epoch is the best so far."""
         if self.monitor is None:
-            return False
+            return
         if self.monitor not in figures:
-            raise problem(f"nothing measures {self.monitor!r}", expected=", ".join(figures))
-        if figures[self.monitor] < self._best - self.min_delta:
-            self._best, self.best_epoch, self._kept = figures[self.monitor], self.epoch, self._values()
-        return self.patience is not None and self.epoch - self.best_epoch >= self.patience
+            raise problem(
+                "nothing measures the figure that is to be monitored",
+                came=repr(self.monitor),
+                expected=", ".join(figures),
+            )
+        if figures[self.monitor] < self._best - self.min_delta or not self.best_epoch:
+            value = figures[self.monitor]
+            self._best = value if math.isfinite(value) else math.inf
+            self.best_epoch, self._kept = self.epoch, self.state.values()
+
+    def _schedule(self, figures: Mapping[str, float]) -> None:
+        scheduler = self.state.scheduler
+        if scheduler is None:
+            return
+        if "metrics" in inspect.signature(scheduler.step).parameters:  # ReduceLROnPlateau
+            scheduler.step(figures[self.monitor or ("val_loss" if "val_loss" in figures else "loss")])
+        else:
+            scheduler.step()
+
+    def _patience_ended(self) -> bool:
+        if self.patience is None or self.monitor is None or self._batch:
+            return False
+        return self.epoch - self.best_epoch >= max(self.patience, 1)
+
+    def _put_back_best(self) -> None:
+        if self.monitor is not None and self.best_epoch and self.best_epoch != self.epoch + bool(self._batch):
+            self.state.set_values(self._kept)
+
+    # ----- divergence
+
+    def _diverged(self, bad: int, loss: float, held: State, held_at: int) -> None:
+        """Find out more, leave the best parameters so far (or those of the start), and raise Diverged."""
+        step = self.epoch * self.batches.count + bad + 1
+        lr = float(self.state.optimizer.param_groups[0]["lr"])
+        at_start = step == 1 or not math.isfinite(self._first)
+        norm, works = math.nan, None
+        if not at_start:
+            if bad > held_at:
+                self.state.restore(held)
+                if bad - 1 > held_at:
+                    self.batches.run(held_at, bad - 1, self.state)
+                norm = gradient_norm(self.batches, bad - 1, self.state)
+            works = rate_that_works(self.batches, self.state, self._start, step)
+        self.state.start_over(self._start)
+        if self.monitor is not None and self.best_epoch:
+            self.state.set_values(self._kept)
+        raise diverged(step, self.epoch + 1, lr, loss, norm, works, at_start)
+
+    # ----- checkpoints
+
+    def _save_if_due(self) -> None:
+        if self.checkpoint is not None and self.checkpoint.due():
+            self.checkpoint.save(self._state(None))
+
+    def _state(self, stopped: str | None) -> State:
+        """Everything that a resumed run must know."""
+        return {
+            "identity": self.identity,
+            "stopped": stopped,
+            "epoch": self.epoch,
+            "batch": self._batch,
+            "losses": np.concatenate(self._losses) if self._losses else None,
+            "drawn": self._drawn,
+            "first": self._first,
+            "best": {"epoch": self.best_epoch, "value": self._best, "values": self._kept},
+            "time": self._before + time.monotonic() - self._began,
+            "history": self.history.state(),
+            "run": self.state.copy(),
+        }
+
+    def _resume(self) -> None:
+        """Take up the checkpoint, or see that none would be lost."""
+        if self.checkpoint is None:
+            return
+        if not self.resume:
+            self.checkpoint.refuse_unfinished()
+            return
+        saved = self.checkpoint.load()
+        same_run(saved["identity"], self.identity, self.checkpoint.path)
+        self.state.check(saved["run"], self.checkpoint.path)
+        self.epoch, self._batch = saved["epoch"], saved["batch"]
+        if self._batch:
+            self._drawn = saved["drawn"]
+            self.state.set_draws(self._drawn)
+            self.batches.draw()
+            self._losses = [saved["losses"]]
+        self.state.restore(saved["run"])
+        self._first, self._before = saved["first"], saved["time"]
+        best = saved["best"]
+        self.best_epoch, self._best, self._kept = best["epoch"], best["value"], best["values"]
+        self.history.rows[:] = History.from_state(saved["history"]).rows

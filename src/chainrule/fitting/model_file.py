@@ -37,7 +37,7 @@ def pack(kind: str, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> by
     import safetensors.numpy
 
     metadata = {"chainrule": VERSION, "kind": kind, "facts": json.dumps(facts)}
-    return safetensors.numpy.save({k: np.ascontiguousarray(a) for k, a in arrays.items()}, metadata)
+    return safetensors.numpy.save({k: np.asarray(a, order="C") for k, a in arrays.items()}, metadata)
 
 
 def load_model(path: Any, kinds: Collection[str]) -> tuple[str, dict[str, Array], dict[str, Any]]:

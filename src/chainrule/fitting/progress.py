@@ -57,6 +57,9 @@ class Progress:
                 self._line(f"{self.title}: epoch {epoch}{of}{words}")
                 self._printed = now
 
+    def within(self, epoch: int, part: float) -> None:
+        """Show that this part (0 to 1) of an epoch is done."""
+
     def say(self, text: str, **fields: Any) -> None:
         """A remark between updates; in JSON {"event": "remark", "text": …} with the fields."""
         if self.mode == "json":
