@@ -1,0 +1,1 @@
+"""Networks trained on tables: reading, preparing, training, predicting."""
