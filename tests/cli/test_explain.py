@@ -209,4 +209,4 @@ def test_a_formula_that_cannot_be_read(explain):
 def test_the_help_shows_examples(explain):
     done = explain("--help")
     assert done.returncode == 0
-    assert "chainrule explain train.py --step 3 --out report.html" in " ".join(done.stdout.split())
+    assert "chainrule explain train.py --step 3 --lang zh" in " ".join(done.stdout.split())

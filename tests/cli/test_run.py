@@ -212,8 +212,8 @@ def test_a_wrong_file_is_one_line_and_status_2(chainrule, tmp_path, file, messag
     assert (done.stdout, done.stderr, done.returncode) == ("", f"chainrule run: {message}\n", 2)
 
 
-def test_version_and_help(chainrule):
-    assert chainrule("--version").stdout == "chainrule 0.1.0\n"
+def test_help(chainrule):
+    assert "Usage: chainrule" in chainrule().stdout
     assert "Run a PyTorch program" in chainrule("--help").stdout
     assert "--seed N" in chainrule("run", "--help").stdout
 

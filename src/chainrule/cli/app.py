@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-import chainrule
 from chainrule.cli.run import run_file
+
+_ORDER = ("run", "explain", "fit", "train", "predict", "cache")  # what a newcomer needs first
+
+
+class _Commands(TyperGroup):
+    """The commands in the order of their use; help lists them so."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=(*_ORDER, *self.commands).index)
+
 
 app = typer.Typer(
     name="chainrule",
-    help="Run, compile and explain PyTorch programs on NumPy.",
-    add_completion=False,
-    no_args_is_help=True,
+    cls=_Commands,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -21,20 +30,48 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"chainrule {chainrule.__version__}")
+        from chainrule.cli.version import versions
+
+        typer.echo(versions())
         raise typer.Exit
 
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the versions, the processor that code is compiled for, and the threads.",
+        ),
     ] = False,
 ) -> None:
-    """Run, compile and explain PyTorch programs on NumPy."""
+    """Backpropagation with PyTorch's API: run, explain, fit, train, predict.
+
+    \b
+    chainrule run train.py --epochs 10
+        a PyTorch script or notebook, unchanged, on chainrule
+    chainrule explain train.py --out report.html
+        the chain rule behind its gradients, step by step
+    chainrule fit "y = w1*x**2 + w2*x + b" points.csv
+        the parameters of a formula, with standard errors
+    chainrule train houses.csv --target price --out houses.safetensors
+        a network on a table: CSV, TSV, Parquet or NumPy
+    chainrule predict houses.safetensors new.csv -o out.csv
+        what that network says of new rows
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
-@app.command("run", context_settings={"allow_interspersed_args": False})
+@app.command(
+    "run",
+    context_settings={"allow_interspersed_args": False},
+    short_help="Run a PyTorch program, unchanged.",
+)
 def _run(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A script (.py) or a notebook (.ipynb).")],
     args: Annotated[
@@ -47,11 +84,16 @@ def _run(
     """Run a PyTorch program, unchanged: `import torch` gives it chainrule.
 
     Options come before FILE; everything after FILE is the program's own.
+
+    \b
+    Examples:
+      chainrule run train.py --epochs 10   sys.argv holds --epochs 10
+      chainrule run --seed 0 lesson.ipynb  the code cells in order
     """
     raise typer.Exit(run_file(file, args or [], seed))
 
 
-@app.command("cache")
+@app.command("cache", short_help="Show or clear what compiled steps have left on disk.")
 def _cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove all entries.")] = False,
 ) -> None:
@@ -60,14 +102,17 @@ def _cache(
     The folder is `chainrule` in your cache folder; CHAINRULE_CACHE names another, CHAINRULE_CACHE=off
     turns the cache off. It never grows beyond 256 MB.
 
-    Examples: `chainrule cache` shows it, `chainrule cache --clear` empties it.
+    \b
+    Examples:
+      chainrule cache            the folder, the entries and their size
+      chainrule cache --clear    remove them all
     """
     from chainrule.cli.cache import show
 
     raise typer.Exit(show(clear))
 
 
-@app.command("explain")
+@app.command("explain", short_help="Show the chain rule behind a program's gradients.")
 def _explain(
     what: Annotated[
         str, typer.Argument(metavar="FILE|FORMULA", help="A script (.py), a notebook (.ipynb), or a formula.")
@@ -109,8 +154,11 @@ def _explain(
     The program runs to its end, as with `chainrule run`; what it prints comes first. A FORMULA is derived
     without data.
 
-    Examples: `chainrule explain train.py --step 3 --out report.html`,
-    `chainrule explain "(w*x + b - y)**2" --wrt w,b`
+    \b
+    Examples:
+      chainrule explain train.py --out report.html    as a page to step through
+      chainrule explain train.py --step 3 --lang zh   the third pass, in Chinese
+      chainrule explain "(w*x + b - y)**2" --wrt w,b  a formula, without data
     """
     from chainrule.cli.explain import explain
 
