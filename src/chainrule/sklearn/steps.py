@@ -80,7 +80,7 @@ class Step:
         """
         n = len(rows[0]) - 1
         for matrix, _ in _batches(np.arange(n), batch, n):
-            with running, enable_grad():
+            with running, enable_grad(), np.errstate(all="ignore"):
                 first = [from_numpy(a.take(matrix[0], 0)) for a in rows]
                 if self._step.known(first) is None:
                     self._step(*first)
