@@ -384,3 +384,27 @@ def test_numbers_are_read_anew_whichever_way_a_call_takes():
         found = step(x, scale=scale) if i == 5 else step(x, scale)
         want = want - np.float32(lr * scale) * x.numpy()
         np.testing.assert_array_equal(found.numpy(), want)
+
+
+def test_a_step_that_is_compiled_again_and_again_says_why():
+    count = 0
+
+    @cr.compile
+    def step(x):
+        return x * count
+
+    x = cr.ones(3)
+    for i in range(8):
+        count = i
+        step(x)
+    with pytest.warns(UserWarning) as caught:
+        for i in range(8, 12):
+            count = i
+            step(x)
+    assert [str(w.message) for w in caught] == [
+        "step is compiled again and again: 9 times by now\n"
+        "  came:     what has changed: a variable of the function around it was 0 and is 8\n"
+        "  expected: the same things outside the step at each call, or few values\n"
+        "  fix:      pass what changes as an argument: a tensor, or a float"
+    ]
+    assert caught[0].filename == __file__

@@ -175,3 +175,64 @@ def test_a_list_or_dictionary_that_is_an_argument_may_be_filled_anew():
         batch["x"], pair[:] = cr.full((2,), float(i)), [cr.ones(2), cr.ones(2)]
         assert step(batch, pair).tolist() == [i + 1.0] * 2
     assert [len(kinds) for kinds in step._kinds.values()] == [1]
+
+
+t = 0.0  # the name of a method, too
+rate = 1.0
+
+
+def transposed(x):
+    return x.t()
+
+
+def with_a_nested_function(x):
+    def inner(v):
+        return [v * rate for _ in range(1)]
+
+    return inner(x)[0]
+
+
+def by_text(x):
+    return x * globals()["rate"]
+
+
+def with_many_names(x):
+    return x * rate
+
+
+with_many_names.__code__ = compile(
+    "def f(x):\n" + "".join(f"    x.name{i}\n" for i in range(600)) + "    return x * rate\n", "many", "exec"
+).co_consts[0]
+
+
+def test_an_attribute_is_not_the_global_of_its_name(monkeypatch):
+    guards = Guards(transposed)
+    monkeypatch.setitem(globals(), "t", 1.0)
+    assert guards.holds()
+
+
+@pytest.mark.parametrize("function", [with_a_nested_function, by_text, with_many_names])
+def test_a_global_is_seen_wherever_it_is_read(monkeypatch, function):
+    guards = Guards(function)
+    assert guards.holds()
+    monkeypatch.setitem(globals(), "rate", 2.0)
+    assert guards.change() == "'rate' was 1.0 and is 2.0"
+
+
+def test_other_changes_have_words_too():
+    layer, items, held = nn.Linear(2, 2), [1, 2], object()
+
+    def function(x):
+        return layer(x), items, held
+
+    guards = Guards(function)
+    layer.eval()
+    assert guards.change() == "'training' of a Linear"
+    layer.train()
+    items.append(3)
+    assert guards.change() == "the items of a list of 2"
+    items.pop()
+    held = nn.ReLU()
+    assert guards.change() == "a variable of the function around it was a object and is a ReLU"
+    held = None
+    assert guards.change() == "a variable of the function around it was a object and is None"

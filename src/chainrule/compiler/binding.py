@@ -17,7 +17,7 @@ from .assemble import FIRST
 from .runner import NativeRunner
 
 if TYPE_CHECKING:
-    from .step import Specialisation
+    from .specialisation import Specialisation
 
 _LONG = 2.5e6  # floating-point operations of a step that lets other Python threads run meanwhile: about 50 µs
 

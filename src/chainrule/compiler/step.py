@@ -5,152 +5,32 @@ on.
 from __future__ import annotations
 
 import gc
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property, update_wrapper
+from functools import update_wrapper
 from types import MethodType
 from typing import Any
 
-import numpy as np
-
-from .._structure import changed
 from ..autograd.tape import clock, mode
-from ..inplace import touch
+from ..errors import message
 from ..program.ir import Program
 from ..program.numbers import numbers_in
 from ..program.passes.state import draws
-from ..program.results import Passed, Result, rebuilt, tensors_in
-from ..program.trace import Backward, Trace, TraceError, contents, trace
+from ..program.results import tensors_in
+from ..program.trace import TraceError, trace
 from ..tensor import Tensor
 from ..types import default
 from .binding import entry_of
-from .cost import cost
-from .differentiable import Bridge, halves
-from .layout import contiguous_strides
 from .options import Options
-from .pipeline import Passes
 from .report import report
-from .runner import NativeRunner, NumPyRunner, Role
+from .runner import NativeRunner
+from .specialisation import Specialisation
 
 Key = tuple[Any, ...]
+_PACKAGE = __name__.partition(".")[0]
 _KINDS = 8  # specialisations for one kind of arguments: training and evaluation, a few values of a constant
-
-
-class Specialisation:
-    """A traced and compiled step for certain arguments, and what must stay as it was at the trace."""
-
-    def __init__(self, traced: Trace, options: Options, name: str = "step") -> None:
-        self.trace, self.options = traced, options
-        self.program, self.roles = _own_outputs(traced)
-        self.passes = Passes(options.fast)
-        self.cost = cost(self.program)
-        tensors = [*traced.arguments, *traced.captured]
-        self.strides = [_strides(t._array()) for t in tensors]
-        # Numbers have one home: a native call writes them where every other way to run the code reads them.
-        self.numbers = np.zeros(len(traced.numbers) + len(traced.scalars))
-        self.strides += [()] * len(self.numbers)
-        self.fixed = [(t, t._array(), t._node is not None) for t in traced.captured]
-        self.written = [tensors[i] for i in traced.written]
-        self.dropped = [*traced.gradients, *traced.cleared]
-        for t in self.dropped:
-            _watch(t)
-        self.bridge: Bridge | None = None
-        self.pace = 1  # steps that train() makes between two looks at the keyboard
-        self.name = name
-        if traced.backward is None:
-            self.runner = self._runner(self.program, self.strides, self.roles, self.passes)
-        else:
-            self._in_halves(traced.backward)
-
-    @cached_property
-    def optimised(self) -> Program:
-        """The program after all passes."""
-        return self.passes(self.program) if self.bridge is not None else self.runner.program
-
-    def _runner(self, program: Program, strides: list[Any], roles: list[Role], passes: Any = None) -> Any:
-        if self.options.native:
-            return NativeRunner(program, strides, roles, None, self._threads(), passes)
-        return NumPyRunner(program if passes is None else passes(program), roles)
-
-    def _threads(self) -> int:
-        """As many as were asked for; else as many as pay and set_num_threads allows."""
-        from .threads import threads_for
-
-        return self.options.threads or threads_for(*self.cost)
-
-    def calibrate(self) -> None:
-        """Let no more threads run than pay, unless their number was asked for.
-
-        The code is made by then, and what the trace computed with NumPy long ago: OpenBLAS's threads are idle.
-        """
-        if self.options.native and not self.options.threads and self.runner.threads > 1:
-            from .threads import calibration
-
-            calibration()
-
-    def _in_halves(self, backward: Backward) -> None:
-        """Forward and backward as two programs, for use on the tape."""
-        results = sum(r.kind == "result" for r in self.roles)
-        parts = halves(self.passes(self.program), len(self.roles), backward)
-        roles = [*self.roles, *(Role("result", results + i) for i in range(len(parts.kept)))]
-        self.runner = self._runner(parts.forward, self.strides, roles)
-        strides = [self.strides[i] for i in parts.read]
-        strides += [contiguous_strides(v.shape) for v in parts.backward.inputs[len(strides) :]]
-        outputs = [Role("result", i) for i in range(len(parts.backward.outputs))]
-        self.pull = self._runner(parts.backward, strides, outputs)
-        self.bridge = Bridge(parts, backward, results, self.runner, self.pull)
-
-    def holds(self) -> bool:
-        """Whether everything that the trace took for granted is still so."""
-        for t, array, tracked in self.fixed:
-            a = t._a
-            if (a is not array and not _alike(a, array)) or (t._node is not None) is not tracked:
-                return False
-        if any(contents(table) != held for table, held in self.trace.tables):
-            return False
-        if not all(type(v := n.value()) in (int, float) and v != 0 for n in self.trace.numbers):
-            return False
-        return bool(self.trace.guards.holds())
-
-    @cached_property
-    def looping(self) -> Any:
-        """The loop of train() that is written for this step alone, if there is one."""
-        return self.runner.scalars(len(self.trace.arguments))
-
-    def numbered(self, floats: dict[Any, float]) -> list[Any]:
-        """The numbers' present values as 0-dim arrays; a forward half keeps its own for its backward half."""
-        now = [float(n.value()) for n in self.trace.numbers]
-        now += [floats[path] for path in self.trace.scalars if path in floats]
-        self.numbers[: len(now)] = now
-        home = self.numbers if self.bridge is None else self.numbers.copy()
-        return [home[i : i + 1].reshape(()) for i in range(len(home))]
-
-    def bind(self) -> list[Any]:
-        """Put everything but the arguments into the table of the code; what must be kept meanwhile."""
-        inputs = [t._array() for t in self.trace.captured] + self.numbered({})
-        self.runner.bind(inputs, len(self.trace.arguments))
-        return inputs
-
-    def after(self, inputs: Any = None) -> None:
-        """Note what steps that ran natively have changed."""
-        for t in self.written:
-            touch(t, None)
-        for t in self.dropped:
-            t._grad = None
-
-    def run(self, arguments: list[Tensor], floats: dict[Any, float]) -> Any:
-        """One step on these arguments."""
-        tensors = [*arguments, *self.trace.captured]
-        arrays = [t._array() for t in tensors] + self.numbered(floats)
-        if self.bridge is None:
-            results = [Tensor._wrap(a) for a in self.runner(arrays)]
-        else:
-            results = self.bridge(arrays, tensors)
-        for i in self.trace.written:
-            touch(tensors[i], None)
-        for t in self.dropped:
-            t._grad = None
-        return _filled(self.trace.result, results, tensors)
 
 
 @contextmanager
@@ -165,60 +45,6 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-_GRADIENT = -2  # the key of the hook below, among a leaf's hooks
-
-
-def _watch(t: Tensor) -> None:
-    """Let the compiled step know when an eager backward pass leaves a gradient here: it would be stale."""
-    t._grad = None
-    node: Any = t._node
-    if node is not None:
-        node.post_hooks = {**(node.post_hooks or {}), _GRADIENT: lambda _: changed()}
-
-
-def _own_outputs(traced: Trace) -> tuple[Program, list[Role]]:
-    """The program with the outputs that a call has use for, and what becomes of each.
-
-    The gradients that a step leaves behind are not kept; those of its results follow its own outputs.
-    """
-    roles = _roles(traced)
-    outputs = traced.program.outputs[: len(roles)]
-    inputs = traced.program.inputs
-    if traced.backward is not None:
-        inputs = (*inputs, *traced.backward.cotangents)
-        outputs = (*outputs, *traced.backward.gradients)
-    return traced.program.replaced(inputs=inputs, outputs=outputs), roles
-
-
-def _roles(traced: Trace) -> list[Role]:
-    """What becomes of each output; the gradients that a step leaves behind are not kept."""
-    results = len(traced.program.outputs) - len(traced.written) - len(traced.gradients)
-    return [Role("result", i) for i in range(results)] + [Role("update", i) for i in traced.written]
-
-
-def _strides(array: Any) -> tuple[int, ...]:
-    return tuple(s // array.itemsize for s in array.strides)
-
-
-def _alike(a: Any, b: Any) -> bool:
-    return bool(a.shape == b.shape and a.dtype == b.dtype and getattr(a, "strides", None) == b.strides)
-
-
-def _filled(template: Any, results: list[Tensor], tensors: list[Tensor]) -> Any:
-    """What the function returned, with these tensors in the places of the traced ones."""
-    if isinstance(template, Result):
-        return results[template.place]
-    if isinstance(template, Passed):
-        return tensors[template.place]
-    if type(template) in (list, tuple):
-        return type(template)(_filled(t, results, tensors) for t in template)
-    if isinstance(template, tuple):
-        return rebuilt(template, [_filled(t, results, tensors) for t in template])
-    if type(template) is dict:
-        return {k: _filled(t, results, tensors) for k, t in template.items()}
-    return template
-
-
 class Compiled:
     """A compiled function: call it like the original."""
 
@@ -228,6 +54,7 @@ class Compiled:
         self._first: dict[Any, float] = {}  # the first value of each float argument,
         self._varying: set[Any] = set()  # … those that have had another one, and are inputs,
         self._pinned: set[Any] = set()  # … and those that cannot be: see numbers.py
+        self._warned = False
         update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -267,7 +94,7 @@ class Compiled:
         return self._known(_key(tuple(args), {}, tensors_in(args), self._varying))
 
     def _known(self, key: Key) -> Specialisation | None:
-        return next((s for s in self._kinds.get(key, ()) if s.holds()), None)
+        return next((s for s in self._kinds.get(key, ()) if not s.change()), None)
 
     def _traced(self, args: tuple[Any, ...], kwargs: dict[str, Any], arguments: list[Tensor]) -> Any:
         """Run the function once, traced, and compile what it did."""
@@ -283,12 +110,28 @@ class Compiled:
         if not traced.provisional:
             self._latest = Specialisation(traced, self.options, getattr(self.function, "__name__", "step"))
             kinds = self._kinds.setdefault(key, [])
+            if len(kinds) == _KINDS:
+                self._again(kinds.pop())
             kinds.insert(0, self._latest)
-            del kinds[_KINDS:]
             self._enter(self._latest, args, kwargs)
             self._latest.calibrate()
         value, traced.value = traced.value, None
         return value
+
+    def _again(self, oldest: Specialisation) -> None:
+        """Say once that the step is compiled again and again, and what changes."""
+        change = oldest.change()
+        if change and not self._warned:
+            self._warned = True
+            warnings.warn(
+                message(
+                    f"{self.function.__name__} is compiled again and again: {_KINDS + 1} times by now",
+                    came=f"what has changed: {change}",
+                    expected="the same things outside the step at each call, or few values",
+                    fix="pass what changes as an argument: a tensor, or a float",
+                ),
+                stacklevel=_level_of_the_caller(),
+            )
 
     @property
     def draws(self) -> bool | None:
@@ -330,6 +173,15 @@ class Compiled:
         """The LLVM IR of the latest specialisation."""
         runner = self._any().runner
         return runner.assembled.text if isinstance(runner, NativeRunner) else ""
+
+
+def _level_of_the_caller() -> int:
+    """For a warning of the function that calls this: the level of the first frame outside this package."""
+    frame: Any = sys._getframe(1)
+    level = 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _key(args: Any, kwargs: Any, tensors: list[Tensor], varying: set[Any]) -> Key:

@@ -13,7 +13,8 @@ from ..tensor import Tensor
 from ..types import FLOAT
 from .assemble import FIRST
 from .runner import NativeRunner
-from .step import Compiled, Specialisation
+from .specialisation import Specialisation
+from .step import Compiled
 from .train_loop import (
     BATCH,
     COUNT,
@@ -239,6 +240,22 @@ class Run:
         self.ordered = bool((order == np.arange(len(order))).all())  # from the first row on
         self.batches = batches if self.ordered else np.tile(batches, (times, 1))
         self.total = len(batches) * times
+        self._laid: tuple[Specialisation, Array, Array, list[Any], Array] | None = None
+
+    def again(self, batches: Array) -> list[Array]:
+        """All steps once more, over as many batches in another order: what is laid out is used again."""
+        if self.ordered:
+            self.ordered, self.batches, self._laid = False, np.array(batches), None
+        self.batches[...] = batches
+        if self._laid is None:
+            return self.losses()
+        known, job, kept, holding, table = self._laid
+        captured = known.trace.captured
+        if not known.holds() or not all(t._a is a for t, a in zip(captured, holding)):
+            return self.losses()
+        known.runner.table[FIRST:] = table
+        known.numbered({})
+        return [self._steps(known, job, kept, holding, 0).copy()]
 
     def losses(self) -> list[Array]:
         """Run all steps: in Python until there is code for them, natively from then on."""
@@ -265,6 +282,13 @@ class Run:
         for i, a in enumerate(others, first + 1):
             code.table[i] = a.ctypes.data
         job = self._job(code, kept, first)
+        if not start and not others:
+            self._laid = known, job, kept, holding, code.table[FIRST:].copy()
+        return self._steps(known, job, kept, holding, start)
+
+    def _steps(self, known: Specialisation, job: Array, kept: Array, holding: list[Any], start: int) -> Array:
+        code: NativeRunner = known.runner
+        total = self.total - start
         run = known.looping or loop()[1]
         done, chunk = 0, known.pace
         try:

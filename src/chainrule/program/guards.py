@@ -9,6 +9,7 @@ changed (`_structure`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from operator import is_
 from typing import Any
 
@@ -27,17 +28,25 @@ class Guards:
         self.modules = [(part, list(_attributes(part))) for part in found.modules]
         self.count = _structure.count[0]
 
+    def change(self) -> str:
+        """What the function would find changed, in words; "" if it would find the same things again."""
+        for b in self.bindings:
+            if not b.holds():
+                return b.words()
+        for found, items in self.lists:
+            if len(found) != len(items) or not all(map(is_, found, items)):
+                return f"the items of a list of {len(items)}"
+        if _structure.count[0] != self.count:
+            for module, known in self.modules:
+                for now, before in zip_longest(_attributes(module), known):
+                    if now != before:
+                        return f"{(now or before)[0]!r} of a {type(module).__name__}"
+            self.count = _structure.count[0]
+        return ""
+
     def holds(self) -> bool:
         """Whether the function would find the same things again."""
-        if not all(b.holds() for b in self.bindings):
-            return False
-        if not all(len(found) == len(items) and all(map(is_, found, items)) for found, items in self.lists):
-            return False
-        if _structure.count[0] != self.count:
-            if not all(list(_attributes(m)) == known for m, known in self.modules):
-                return False
-            self.count = _structure.count[0]
-        return True
+        return not self.change()
 
 
 def _leaves(value: Any) -> Iterator[Any]:

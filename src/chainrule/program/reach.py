@@ -2,10 +2,11 @@
 
 NOTE [Mentioned] Python code reaches an attribute through its name. So the names that all code mentions are
 looked up in everything that it can reach — objects, their classes, modules of the user's — and the code
-found there is read in turn, until there is nothing new. Globals are looked up function by function. Code
-that is not the user's — of this package, of Python's library, of installed packages — is not read (they are
-large, and do not change under way), but what it was given is: the function of a `partial`, the closure of a
-function transform, the attributes of a SimpleNamespace.
+found there is read in turn, until there is nothing new. Globals are looked up function by function, and only
+those that it reads as such: `x.t()` does not mean the global `t`, which may change all the time. Code that is
+not the user's — of this package, of Python's library, of installed packages — is not read (they are large,
+and do not change under way), but what it was given is: the function of a `partial`, the closure of a function
+transform, the attributes of a SimpleNamespace.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import gc
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
+from opcode import opmap
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -48,6 +50,16 @@ class Binding(NamedTuple):
     def holds(self) -> bool:
         """Whether it still does."""
         return same(content(self.holder, self.key), self.value)
+
+    def words(self) -> str:
+        """What is there instead."""
+        name = "a variable of the function around it" if self.key is None else repr(self.key)
+        was, now = (_shown(x) for x in (self.value, content(self.holder, self.key)))
+        return f"{name} was {was} and is {now}" if was != now else f"{name} is another object, {now}"
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, (*SIMPLE, _Absent)) else f"a {type(value).__name__}"
 
 
 def content(holder: Any, key: Any) -> Any:
@@ -170,9 +182,9 @@ class Reach:
         """The names that a function reads: its globals, its closure; its defaults."""
         foreign = _is_foreign(function.__globals__.get("__name__"))
         if not foreign:
-            used = _names(function.__code__)
-            self._names |= used
-            for name in sorted(used & function.__globals__.keys()):
+            code = function.__code__
+            self._names |= _names(code)
+            for name in sorted(_globals(code) & function.__globals__.keys()):
                 self._bound(function.__globals__, name)
         for cell in function.__closure__ or ():
             if foreign:
@@ -278,6 +290,26 @@ def _names(code: CodeType) -> frozenset[str]:
         elif type(constant) is str and constant.isidentifier():
             found.add(constant)
     return frozenset(found)
+
+
+_LOADS = frozenset(opmap[n] for n in ("LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") if n in opmap)
+_LOOKS_UP = frozenset({"globals", "vars", "eval", "exec"})
+
+
+def _globals(code: CodeType) -> frozenset[str]:
+    """The names that a function's code reads as globals, nested functions included: `x.t()` reads no `t`."""
+    found, extended = set(), 0
+    for op, low in zip(code.co_code[::2], code.co_code[1::2]):
+        argument = extended << 8 | low
+        extended = argument if op == opmap["EXTENDED_ARG"] else 0
+        if op == opmap["LOAD_GLOBAL"]:
+            found.add(code.co_names[argument >> 1])  # the last bit says whether it is called
+        elif op in _LOADS:
+            found.add(code.co_names[argument])
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found |= _globals(constant)
+    return _names(code) if found & _LOOKS_UP else frozenset(found)
 
 
 _FOREIGN = dict.fromkeys((*_OWN, *sys.stdlib_module_names - {"__main__"}), True)
