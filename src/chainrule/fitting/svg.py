@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .charts import Bars, Chart, Heat
 
 WIDE, HIGH = 480, 310
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 24, 44
+RIGHT, TOP, BOTTOM = 14, 24, 44
 Scale = Callable[[Any], Any]
 
 
@@ -66,7 +66,7 @@ def _axis(
         powers = [p for p in range(math.ceil(low), math.floor(high) + 1) if p % every == 0]
         marks = [10.0**p for p in powers]
         if len(marks) < 2:
-            marks = [float(f"{10 ** v:.2g}") for v in np.linspace(low + gap, high - gap, 3)]
+            marks = [float(f"{10**v:.2g}") for v in np.linspace(low + gap, high - gap, 3)]
     else:
         marks = ticks(low, high)
     return place, [(float(place(m)), short(m)) for m in marks]
@@ -85,31 +85,32 @@ def chart(c: Chart) -> str:
         ys.append(np.zeros(1))
     if c.diagonal:
         xs = ys = xs + ys
-    x, x_marks = _axis(xs, c.log_x and positive(c, "x"), LEFT, WIDE - RIGHT, 0.03)
     y, y_marks = _axis(ys, c.log_y and positive(c, "y"), HIGH - BOTTOM, TOP, 0.0 if steps else 0.05)
+    left = 32 + 6.6 * max((len(text) for _, text in y_marks), default=1)
+    x, x_marks = _axis(xs, c.log_x and positive(c, "x"), left, WIDE - RIGHT, 0.03)
     out = [_head(c.title), '<g class="grid">']
     for at, text in y_marks:
-        out.append(f'<path d="M{LEFT} {at:.1f}H{WIDE - RIGHT}"/>')
-        out.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{text}</text>')
+        out.append(f'<path d="M{left:.0f} {at:.1f}H{WIDE - RIGHT}"/>')
+        out.append(f'<text x="{left - 6:.0f}" y="{at + 4:.1f}" text-anchor="end">{text}</text>')
     for at, text in x_marks:
         out.append(f'<path d="M{at:.1f} {TOP}V{HIGH - BOTTOM}"/>')
         out.append(f'<text x="{at:.1f}" y="{HIGH - BOTTOM + 16}" text-anchor="middle">{text}</text>')
     out.append("</g>")
     if c.zero:
-        out.append(f'<path class="rule" d="M{LEFT} {float(y(0)):.1f}H{WIDE - RIGHT}"/>')
+        out.append(f'<path class="rule" d="M{left:.0f} {float(y(0)):.1f}H{WIDE - RIGHT}"/>')
     if c.diagonal:
         both = np.concatenate([np.ravel(a) for a in xs])
         low, high = both.min(), both.max()
         out.append(f'<path class="rule" d="{_path(x([low, high]), y([low, high]))}"/>')
     out += [_layer(one, x, y) for one in c.layers if len(one.x)]
-    middle = (LEFT + WIDE - RIGHT) / 2
+    middle = (left + WIDE - RIGHT) / 2
     out.append(f'<text x="{middle}" y="{HIGH - 6}" text-anchor="middle">{escape(c.x_label)}</text>')
     across = (TOP + HIGH - BOTTOM) / 2
     out.append(
         f'<text x="12" y="{across}" text-anchor="middle" transform="rotate(-90 12 {across})">'
         f"{escape(c.y_label)}</text>"
     )
-    return "".join([*out, _legend(c), "</svg>"])
+    return "".join([*out, _legend(c, left), "</svg>"])
 
 
 def _path(x: Any, y: Any) -> str:
@@ -135,9 +136,9 @@ def _layer(one: Any, x: Scale, y: Scale) -> str:
     return f'<path class="steps {colour}" d="{blocks}"/>'
 
 
-def _legend(c: Chart) -> str:
+def _legend(c: Chart, at: float) -> str:
     """Names in a row above the axes."""
-    at, out = float(LEFT), []
+    out = []
     for one in c.layers:
         if one.name:
             mark = f"M{at + 6:.0f} 9h0" if one.kind == "points" else f"M{at:.0f} 9h12"

@@ -2,9 +2,9 @@
 
 NOTE [The step] With J = QR the step solves min ‖Rδ + Qᵀr‖ within the ellipsoid ‖Dδ‖ ≤ Δ, D being the column
 norms of J, those of earlier steps with less and less weight (MINPACK keeps the largest for ever, and then
-crawls if the start point was steep). The condition δ(μ) = -(RᵀR + μD²)⁻¹RᵀQᵀr is solved through the singular values
-of R D⁻¹, so that no product JᵀJ is formed and its squared condition number does not appear. Parameters at a
-bound to which the gradient points stay there; a step that meets a bound is cut there, and the others go on.
+crawls if the start point was steep). δ(μ) = -(RᵀR + μD²)⁻¹RᵀQᵀr is computed from the singular values of RD⁻¹,
+so no product JᵀJ is formed and its squared condition number does not appear. Parameters at a bound to which
+the gradient points stay there; a step that meets a bound is cut there, and the others go on.
 
 J. J. Moré, "The Levenberg–Marquardt algorithm: implementation and theory", Numerical Analysis, 1978.
 """
@@ -38,6 +38,11 @@ class Linear(NamedTuple):
     @property
     def gradient(self) -> Array:
         return self.R.T @ self.q
+
+    @property
+    def finite(self) -> bool:
+        """Whether all of it is finite."""
+        return bool(np.isfinite(self.loss) and np.isfinite(self.R).all() and np.isfinite(self.q).all())
 
     @property
     def norms(self) -> Array:
@@ -74,14 +79,23 @@ class Tolerances:
     loss: float = 1e-15
     point: float = 1e-15
     angle: float = 1e-15
-    steps: int = 1000
+    steps: int = 2000
+
+
+class State(NamedTuple):
+    """All that the search goes on from."""
+
+    steps: int
+    p: Array
+    scale: Array
+    radius: float
 
 
 def minimise(
-    problem: Problem, start: Array, lower: Array, upper: Array, tolerances: Tolerances | None = None,
-    each: Callable[[int, Array, Linear], None] | None = None,
+    problem: Problem, start: Array | State, lower: Array, upper: Array, tolerances: Tolerances | None = None,
+    each: Callable[[State, Linear], None] | None = None,
 ) -> Found:  # fmt: skip
-    """Minimise from a start point at which the loss is finite; `each` is called after every step taken.
+    """Minimise from a point at which the loss is finite; `each` is called after every step with the state.
 
     >>> class Root2:
     ...     def loss(self, p): return float(p[0] ** 2 - 2) ** 2
@@ -90,28 +104,35 @@ def minimise(
     >>> float(minimise(Root2(), np.array([1.0]), np.array([-9.0]), np.array([9.0])).p[0])
     1.4142135623730951
     """
-    return _Search(problem, lower, upper, tolerances or Tolerances()).run(np.clip(start, lower, upper), each)
+    return _Search(problem, lower, upper, tolerances or Tolerances()).run(start, each)
 
 
 class _Search:
     def __init__(self, problem: Problem, lower: Array, upper: Array, tolerances: Tolerances) -> None:
         self.problem, self.lower, self.upper, self.limits = problem, lower, upper, tolerances
 
-    def run(self, p: Array, each: Callable[[int, Array, Linear], None] | None) -> Found:
-        here = self.problem.linear(p)
-        scale = np.where(here.norms > 0, here.norms, 1.0)
-        radius = float(np.linalg.norm(scale * p)) or 1.0  # MINPACK's is 100 times as long: too far for BoxBOD
-        for steps in range(self.limits.steps):
+    def run(self, start: Array | State, each: Callable[[State, Linear], None] | None) -> Found:
+        first = 0
+        if isinstance(start, State):
+            first, p, scale, radius = start
+            here = self.problem.linear(p)
+        else:
+            p = np.clip(start, self.lower, self.upper)
+            here = self.problem.linear(p)
+            scale = np.where(here.norms > 0, here.norms, 1.0)
+            radius = float(np.linalg.norm(scale * p)) or 1.0  # MINPACK's is 100 times this: far for BoxBOD
+        if not here.finite:
+            return Found(p, here, "", first)
+        for steps in range(first, self.limits.steps):
             scale = np.maximum(_MEMORY * scale, here.norms)
             free = free_at(p, here.gradient, self.lower, self.upper)
             if not free.any() or self._flat(here, free):
                 return Found(p, here, "the gradient is zero", steps)
-            step, radius, reason = self._step(p, here, scale, radius, free, steps)
-            if step is not None:
-                p = step
-                here = self.problem.linear(p)
+            there, radius, reason = self._step(p, here, scale, radius, free, steps)
+            if there is not None:
+                p, here = there
                 if each is not None:
-                    each(steps + 1, p, here)
+                    each(State(steps + 1, p, scale, radius), here)
             if reason:
                 return Found(p, here, reason, steps + 1)
         return Found(p, here, "", self.limits.steps)
@@ -125,7 +146,7 @@ class _Search:
 
     def _step(
         self, p: Array, here: Linear, scale: Array, radius: float, free: Array, steps: int
-    ) -> tuple[Array | None, float, str]:
+    ) -> tuple[tuple[Array, Linear] | None, float, str]:
         """A point with a smaller loss, the next radius, and why the search is over, if it is."""
         for _ in range(200):
             step = bounded(here, scale, radius, p, self.lower, self.upper, free)
@@ -146,7 +167,10 @@ class _Search:
                 radius = max(radius, 2 * long) if ratio >= 0.75 else radius
             reason = "the loss no longer changes" if small else "the parameters no longer change" * still
             if ratio > 1e-4 and drop > 0:
-                return new, radius, reason
+                there = self.problem.linear(new)
+                if there.finite:
+                    return (new, there), radius, reason
+                radius = 0.1 * long  # a value without a derivative, as of √x at 0
             if reason or radius <= EPS**2 * max(float(np.linalg.norm(scale * p)), EPS):
                 return None, radius, reason or "no smaller loss is near"
         return None, radius, "no smaller loss is near"

@@ -105,7 +105,7 @@ class Model:
         """Σ weights[i] ∂²f(xᵢ)/∂p∂q: the part of the Hessian that the Jacobian does not have."""
         p = len(self.parameters)
         total = np.zeros((p, p))
-        for rows in self.pieces(data) if len(weights) else ():
+        for rows in self.pieces(data):
             total += self._second(parameters, data, rows, weights[rows])
         return total
 

@@ -107,7 +107,12 @@ def _names(tree: ast.expr) -> list[ast.Name]:
     return sorted(found, key=lambda e: e.col_offset)
 
 
-def _over_rows(e: ast.expr) -> bool:
+def names_of(side: Text, columns: Collection[str]) -> list[str]:
+    """The columns of one side."""
+    return [n for n in dict.fromkeys(plain_name(e.id) for e in _names(side.tree)) if n in columns]
+
+
+def _over_rows(e: ast.AST) -> bool:
     """Whether a call makes one number of all rows, as mean(x) does."""
     if not (isinstance(e, ast.Call) and isinstance(e.func, ast.Name)):
         return False
@@ -117,17 +122,14 @@ def _over_rows(e: ast.expr) -> bool:
 def _by_rows(text: Text, tree: ast.expr) -> None:
     """Refuse what is not computed row by row."""
     for e in ast.walk(tree):
-        product = isinstance(e, ast.BinOp) and isinstance(e.op, ast.MatMult)
-        call = isinstance(e, ast.Call) and isinstance(e.func, ast.Name)
-        if product or isinstance(e, ast.Attribute):
+        if isinstance(e, ast.Attribute) or (isinstance(e, ast.BinOp) and isinstance(e.op, ast.MatMult)):
             raise text.error(
                 e, "matrices are not part of formulas for rows", expected="numbers: columns and parameters"
             )
-        if not call or _over_rows(e):  # type: ignore[arg-type]
+        if not isinstance(e, ast.Call) or not isinstance(e.func, ast.Name) or _over_rows(e):
             continue
-        name = e.func.id  # type: ignore[attr-defined]
-        if known(name).kind != ELEMENTS and len(e.args) == 1:  # type: ignore[attr-defined]
-            raise text.error(e, f"{name}() is not computed row by row", expected="functions of numbers")
+        if known(e.func.id).kind != ELEMENTS and len(e.args) == 1:
+            raise text.error(e, f"{e.func.id}() is not computed row by row", expected="functions of numbers")
 
 
 def frozen(parts: Parts, data: Mapping[str, Any]) -> Parts:
