@@ -251,7 +251,7 @@ class Run:
             return self.losses()
         known, job, kept, holding, table = self._laid
         captured = known.trace.captured
-        if not known.holds() or not all(t._a is a for t, a in zip(captured, holding)):
+        if known.change() or not all(t._a is a for t, a in zip(captured, holding)):
             return self.losses()
         known.runner.table[FIRST:] = table
         known.numbered({})

@@ -18,7 +18,7 @@ from ..errors import message
 from . import parameters
 from .lbfgs import Objective, minimise
 from .network import Array, Network, initial
-from .steps import Step, borrowed, output
+from .steps import Plan, Step, borrowed, output
 from .stopping import Stopping
 
 _DENSE = 1 << 31  # bytes that a sparse matrix may have when it is made dense for a fit
@@ -174,12 +174,12 @@ class Base(BaseEstimator):  # type: ignore[misc]
             )
         nesterov = self.solver == "sgd" and self.nesterovs_momentum
         with borrowed(network, "nesterov" if nesterov else self.solver) as step:
-            step.prepare(rows, batch)
+            plan = step.plan(rows, batch)
             self._load(step, incremental)
             if network.dropping:
                 step.generator.manual_seed(int(self._random_state.randint(2**31)))
             try:
-                self._epochs(step, rows, batch, held, 1 if incremental else self.max_iter)
+                self._epochs(step, plan, held, 1 if incremental else self.max_iter)
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user: the parameters are those so far", stacklevel=4)
             self._kept = step.keep()
@@ -201,15 +201,15 @@ class Base(BaseEstimator):  # type: ignore[misc]
             numbers |= {name: before[name] for name in going_on if name in before}
         step.load([*self.coefs_, *self.intercepts_], numbers, slots)
 
-    def _epochs(self, step: Step, rows: list[Array], batch: int, held: Any, epochs: int) -> None:
-        n = len(rows[0]) - 1
+    def _epochs(self, step: Step, plan: Plan, held: Any, epochs: int) -> None:
+        n = plan.rows
         order = np.arange(n)
         self.n_iter_ = 0
         stop = self._stopping
         for _ in range(epochs):
             if self.shuffle:
                 order = order[self._random_state.permutation(n)]
-            self.loss_ = step.epoch(rows, order, batch)
+            self.loss_ = step.epoch(plan, order)
             self.n_iter_ += 1
             self.t_ += n
             self._report(self.loss_)

@@ -5,6 +5,8 @@ rate, alpha, …) are tensors that it reads, and a fit borrows it, puts its para
 again. So the fits of a grid search compile once in each process.
 NOTE [Padding] The last batch of an epoch is filled up with a row of weight 0, so that it does not need code
 of its own; as a weight of 0 takes a row out of the loss, the gradient and their divisor, nothing changes.
+NOTE [Same bits] The call that is traced is run by NumPy, whose last digits are others. It is none of those
+that count, so that a fit is the same bit for bit whether it finds the code or makes it.
 """
 
 from __future__ import annotations
@@ -26,10 +28,34 @@ from .network import Array, Network, forward, losses
 from .solvers import RULES, apply
 
 _IDLE = 16  # steps that wait for the next fit
-_WASTE = 0.1  # of an epoch's rows: so much padding is better than other code for the last batch
+_WASTE = 0.15  # of an epoch's rows: so much padding is better than other code for the last batch
 _ROWS = 8192  # of a prediction at a time: what is between the layers stays small
 # One thread at a time traces or runs: another thread's tensors would be taken for part of a trace.
 running = threading.RLock()
+
+
+class Plan:
+    """The batches of an epoch over so many rows: matrices of batches of one size, one or two."""
+
+    def __init__(self, rows: int, batch: int) -> None:
+        self.rows, self.batch = rows, batch
+        full, rest = divmod(rows, batch)
+        if full == 1 and not rest:
+            full, rest = 0, rows
+        size = batch if full and batch - rest <= _WASTE * rows else rounded(rest)
+        self.whole = full * batch
+        self.last = np.full((1, size), rows)  # row number `rows` pads: NOTE [Padding]
+        self.together = bool(full and rest and size == batch)
+        self.counts = np.array([batch] * full + [rest] * (rest > 0), np.float64)
+        self.runs: list[Run] = []
+
+    def batches(self, order: Array) -> list[Array]:
+        """The rows in this order, as matrices with a batch in each of their rows."""
+        whole, rest = order[: self.whole].reshape(-1, self.batch), order[self.whole :]
+        self.last[0, : len(rest)] = rest
+        if self.together:
+            return [np.concatenate([whole, self.last])]
+        return [part for part in (whole, self.last[: len(rest)]) if len(part)]
 
 
 class Step:
@@ -73,18 +99,6 @@ class Step:
             apply(self.rule, parameters, gradients, self._slots, self._numbers)
         return reported
 
-    def prepare(self, rows: list[Array], batch: int) -> None:
-        """Have code for such batches, so that no step of a fit is the first, which NumPy runs.
-
-        Fits are then equal bit for bit, whether they find a step or make it. It leaves any parameters.
-        """
-        n = len(rows[0]) - 1
-        for matrix, _ in _batches(np.arange(n), batch, n):
-            with running, enable_grad(), np.errstate(all="ignore"):
-                first = [from_numpy(a.take(matrix[0], 0)) for a in rows]
-                if self._step.known(first) is None:
-                    self._step(*first)
-
     def load(
         self, arrays: Sequence[Array], numbers: dict[str, float], kept: Sequence[Sequence[Array]]
     ) -> None:
@@ -101,37 +115,31 @@ class Step:
         """The numbers and slots, to go on later."""
         return {k: float(v) for k, v in self.numbers.items()}, [[a.copy() for a in s] for s in self.kept]
 
-    def epoch(self, rows: list[Array], order: Array, batch: int) -> float:
-        """Batches of `order`, which numbers the rows but the last: that one pads. The mean loss."""
-        n, parts, counts = len(order), [], []
-        for matrix, count in _batches(order, batch, len(rows[0]) - 1):
+    def plan(self, rows: list[Array], batch: int) -> Plan:
+        """How epochs over these rows go, the last of which pads; with code for it: NOTE [Same bits]."""
+        n = len(rows[0]) - 1
+        plan = Plan(n, batch)
+        for matrix in plan.batches(np.arange(n)):
+            with running, enable_grad(), np.errstate(all="ignore"):
+                first = [from_numpy(a.take(matrix[0], 0)) for a in rows]
+                if self._step.known(first) is None:
+                    self._step(*first)
+            plan.runs.append(Run(self._step, rows, matrix, False))
+        return plan
+
+    def epoch(self, plan: Plan, order: Array) -> float:
+        """A step for every batch of the rows in this order; the mean loss."""
+        parts: list[Array] = []
+        for run, matrix in zip(plan.runs, plan.batches(order)):
             with running, enable_grad():
-                parts += Run(self._step, rows, matrix, False).losses()
-            counts += count
-        return float(np.dot(np.concatenate(parts).astype(np.float64), counts) / n)
+                parts += run.again(matrix)
+        return float(np.dot(np.concatenate(parts).astype(np.float64), plan.counts) / plan.rows)
 
 
 def rounded(n: int) -> int:
     """The next of four sizes to the octave: 33 → 40, 150 → 160."""
     unit = max(1 << (n.bit_length() - 3), 1) if n >= 8 else 1
     return -(-n // unit) * unit
-
-
-def _batches(order: Array, batch: int, pad: int) -> list[tuple[Array, list[int]]]:
-    """Matrices of rows, a batch in each of their rows, and how many of them are no padding."""
-    n = len(order)
-    full, rest = divmod(n, batch)
-    if full <= 1 and not rest:
-        full, rest = 0, n
-    size = batch if full and batch - rest <= _WASTE * n else rounded(rest)
-    whole = order[: full * batch].reshape(full, batch)
-    if not rest:
-        return [(whole, [batch] * full)]
-    last = np.full((1, size), pad)
-    last[0, :rest] = order[full * batch :]
-    if size == batch and full:
-        return [(np.concatenate([whole, last]), [batch] * full + [rest])]
-    return [(whole, [batch] * full), (last, [rest])] if full else [(last, [rest])]
 
 
 _idle: OrderedDict[int, tuple[Any, Step]] = OrderedDict()  # those put back last come last
