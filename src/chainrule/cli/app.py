@@ -167,3 +167,72 @@ def _explain(
             what, args or [], out=out, step=step, line=at_line, lang=lang, wrt=wrt, depth=depth, seed=seed
         )
     )
+
+
+@app.command("fit", short_help="Fit a formula to data, with standard errors.")
+def _fit(
+    formula: Annotated[
+        str, typer.Argument(metavar="FORMULA", help='An equation such as "y = w*x + b"; columns by name.')
+    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet or NumPy, with a header.")],
+    init: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Where to start.")] = None,
+    fix: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Hold a parameter at a value.")
+    ] = None,
+    bounds: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="Limits; w=0: has no upper one.")
+    ] = None,
+    loss: Annotated[
+        str, typer.Option(metavar="LOSS", help="mse, half-sum, sum, huber, huber:DELTA, mae or log-cosh.")
+    ] = "mse",
+    optimizer: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="lm (Levenberg-Marquardt), lbfgs, sgd, momentum, rmsprop, adam."),
+    ] = "lm",
+    lr: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Learning rate of sgd … adam; 0.01.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Epochs of sgd … adam (1000), steps of lm, lbfgs (2000).")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", help="Rows in a batch of sgd … adam; 32.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of batches, and of start points tried.")] = 0,
+    confidence: Annotated[float, typer.Option(metavar="P", help="Of the intervals.")] = 0.95,
+    out: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Write the model (.safetensors), for `predict`.")
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Write the report, one HTML file.")
+    ] = None,
+    plot: Annotated[str | None, typer.Option(metavar="PATH", help="Write the charts, one PNG file.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Keep the state of the run in this file.")
+    ] = None,
+    every: Annotated[str, typer.Option(metavar="TIME", help="How often: 30s, 5m, 500ms.")] = "30s",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only the result.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Steps and result as lines of JSON.")] = False,
+) -> None:
+    """Fit a formula to data by backpropagation: values, standard errors, intervals, a report.
+
+    Names that are columns of DATA are data; all others are parameters. The left side is fitted: a column,
+    or an expression of columns, as in "log(y) = a - b*x".
+
+    \b
+    Examples:
+      chainrule fit "y = w1*x**2 + w2*x + b" points.csv
+      chainrule fit "y = a*exp(-k*t) + c" decay.csv --init k=0.1 --bounds k=0: --report decay.html
+      chainrule fit "y = w*x + b" points.csv --optimizer sgd --lr 0.05 --loss half-sum --batch-size 1
+    """
+    from chainrule.cli.fit import fit
+
+    raise typer.Exit(
+        fit(
+            formula, data, init=init or [], fix=fix or [], bounds=bounds or [], loss=loss,
+            optimizer=optimizer, lr=lr, epochs=epochs, batch_size=batch_size, seed=seed,
+            confidence=confidence, out=out, report=report, plot=plot, checkpoint=checkpoint, every=every,
+            resume=resume, quiet=quiet, as_json=as_json,
+        )
+    )  # fmt: skip

@@ -67,18 +67,18 @@ def fit(
     squares = Squares(model, given.columns, given.target, loss_of(loss), held)
     _checked(squares, given, optimizer, confidence, lr, epochs, batch_size)
     lower, upper = lower[free], upper[free]
-    _inside(squares, first, held, bounds, model, lower, upper)
-    began = start(squares, first, lower, upper, seed)
-    _defined(squares, began, given)
+    _inside(squares, first, held, bounds, lower, upper)
     run = Run(
         optimizer, lr or 0.01, epochs or (2000 if optimizer in ("lm", "lbfgs") else 1000),
         batch_size or 32, seed, History(), None, Checkpoint(checkpoint, every) if checkpoint else None,
         resume, {"formula": formula, "data": _fingerprint(given), "loss": loss, "fix": held},
     )  # fmt: skip
-    with Progress(progress, title="fit", total=None if optimizer in ("lm", "lbfgs") else run.epochs) as shown:
-        run.progress = shown
+    total = None if optimizer in ("lm", "lbfgs") else run.epochs
+    with np.errstate(all="ignore"), Progress(progress, title="fit", total=total) as run.progress:
+        began = start(squares, first, lower, upper, seed)
+        _defined(squares, began, given)
         found = search(squares, began.p, lower, upper, run)
-    return FormulaFit(given, squares, found, began, run, lower, upper, confidence)
+        return FormulaFit(given, squares, found, began, run, lower, upper, confidence)
 
 
 def _both(first: Mapping[str, float], held: Mapping[str, float]) -> None:
@@ -110,8 +110,8 @@ def _checked(
 
 
 def _inside(
-    squares: Squares, first: Mapping[str, float], held: Mapping[str, float], bounds: Any, model: Model,
-    lower: Array, upper: Array,
+    squares: Squares, first: Mapping[str, float], held: Mapping[str, float], bounds: Any, lower: Array,
+    upper: Array,
 ) -> None:  # fmt: skip
     """Start values lie within their bounds; held parameters have none."""
     for name in held:

@@ -184,6 +184,11 @@ class FormulaFit(FormulaModel):
         of, rows = self._squares.of, len(self.residuals)
         return of.shown(self.rss if of.squares else of.sum(self.residuals), rows)
 
+    @property
+    def squares(self) -> bool:
+        """Whether the loss is the sum of squares, up to a factor."""
+        return self._squares.of.squares
+
     @cached_property
     def hessian(self) -> Array:
         """The exact Hessian of the loss by the estimated parameters."""
