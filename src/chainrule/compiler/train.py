@@ -255,7 +255,7 @@ class Run:
             return self.losses()
         known.runner.table[FIRST:] = table
         known.numbered({})
-        return [self._steps(known, job, kept, holding, 0).copy()]
+        return [self._steps(known, job, kept, holding, 0)]
 
     def losses(self) -> list[Array]:
         """Run all steps: in Python until there is code for them, natively from then on."""
@@ -304,7 +304,7 @@ class Run:
                 known.pace = chunk = max(int(count * min(_SLICE / took, 8.0)), 1)
         finally:
             known.after(holding)
-        return kept
+        return kept.copy()  # again() writes there
 
     def _arguments(self, i: int) -> list[Tensor]:
         index = self.batches[i % len(self.batches)]
