@@ -12,7 +12,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from .atomic import write_file
-from .model_file import load_model, pack
+from .model_file import pack, read_whole
 from .problem import InputError, problem
 
 __all__ = ["Checkpoint", "parse_duration"]
@@ -57,7 +57,7 @@ class Checkpoint:
         """Write the state: nested dicts, lists and tuples of numbers, text, None, arrays and tensors."""
         arrays: dict[str, Any] = {}
         tree = _encoded(state, arrays)
-        write_file(self.path, pack("checkpoint", arrays, {"state": tree}))
+        write_file(self.path, pack("checkpoint", arrays, {"state": tree}, finite=False))
         self._last = time.monotonic()
 
     def refuse_unfinished(self) -> None:
@@ -81,8 +81,12 @@ class Checkpoint:
 
     def load(self) -> dict[str, Any]:
         """The state of the file; InputError if it is missing, truncated, of another version or kind."""
-        _, arrays, facts = load_model(self.path, ["checkpoint"])
-        return _decoded(facts["state"], arrays)
+        _, arrays, facts = read_whole(self.path, ["checkpoint"], "a checkpoint", finite=False)
+        try:
+            state = _decoded(facts["state"], arrays)
+            return {str(key): value for key, value in state.items()}
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            raise problem(f"{self.path} is not a checkpoint of a run", file=self.path) from None
 
 
 def _encoded(value: Any, arrays: dict[str, Any]) -> Any:

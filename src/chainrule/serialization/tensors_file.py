@@ -17,13 +17,13 @@ from .files import is_path, writing
 __all__ = ["TensorDict", "is_safetensors", "load_safetensors", "save_safetensors"]
 
 _VERSIONS = "state_dict._metadata"  # where the versions of a state dict's modules are kept, as JSON
-_CODES = {
+CODES = {
     "BOOL": "bool", "U8": "uint8", "I8": "int8", "I16": "int16", "U16": "uint16", "I32": "int32",
     "U32": "uint32",
     "I64": "int64", "U64": "uint64", "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64",
     "C64": "complex64",
 }  # fmt: skip
-_SAVED = frozenset(_CODES.values())
+_SAVED = frozenset(CODES.values())
 
 
 class TensorDict(OrderedDict[str, Tensor]):
@@ -97,7 +97,7 @@ def load_safetensors(path: Any) -> TensorDict:
 
 
 def _array(name: str, entry: dict[str, Any]) -> np.ndarray[Any, Any]:
-    code = _CODES.get(entry["dtype"])
+    code = CODES.get(entry["dtype"])
     if code is None:
         raise RuntimeError(
             f"chainrule has no dtype for {entry['dtype']} of {name!r} in this safetensors file"
