@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
+from .problem import problem
+
 __all__ = ["Progress"]
 
 Mode = Literal["auto", "rich", "plain", "json", "quiet"]
+_MODES = ("auto", "rich", "plain", "json", "quiet")
+_ALWAYS = 20  # so many epochs get a line each
+_EVERY = 2.0  # seconds between two lines of a longer run, growing
+_MOST = 60.0  # … to this
+_RATE = 0.1  # seconds between two pictures of the bar
 
 
 class Progress:
     """Where a run is, epoch by epoch; a context manager.
 
-    auto    "rich" where the stream (by default stderr; stdout for "json") is a terminal, else "plain"
-    rich    a bar with the time that is left
-    plain   a line now and then
-    json    a line of JSON per epoch and per remark
+    auto    "rich" where the stream is a terminal, else "plain"
+    rich    a bar with the figures and the time that is left
+    plain   a line for each epoch of a short run, every few seconds in a long one, and for the last
+    json    a line of JSON for every epoch and every remark
     quiet   nothing
+
+    The stream is stderr, for JSON stdout, unless another is given. A stream that can no longer be written
+    (a pipe whose reader has gone) is given up: the run goes on.
 
     >>> import sys
     >>> with Progress("plain", title="fit", total=2, stream=sys.stdout) as progress:
@@ -33,13 +44,22 @@ class Progress:
     def __init__(
         self, mode: Mode = "auto", *, title: str, total: int | None, stream: TextIO | None = None
     ) -> None:
-        self.stream = stream or (sys.stdout if mode == "json" else sys.stderr)
-        self.mode = ("rich" if self.stream.isatty() else "plain") if mode == "auto" else mode
-        self.title, self.total = title, total
+        if mode not in _MODES:
+            raise problem("no such way to show progress", came=repr(mode), expected=", ".join(_MODES))
+        chosen = stream if stream is not None else (sys.stdout if mode == "json" else sys.stderr)
+        terminal = chosen is not None and chosen.isatty()
+        self.mode = ("rich" if terminal else "plain") if mode == "auto" else mode
+        if chosen is None:  # pythonw and the like have no stderr
+            self.mode = "quiet"
+        self.stream, self.title, self.total = chosen, title, total
         self._bar: Any = None
-        self._printed = -1e9
+        self._shown, self._pause, self._lines = time.monotonic(), _EVERY, 0
+        self._last: tuple[int, Mapping[str, float]] | None = None  # an epoch that plain has not shown
 
     def __enter__(self) -> Progress:
+        if self.mode == "rich":
+            self._bar = _bar(self.stream, self.title, self.total)
+            self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,27 +68,97 @@ class Progress:
     def update(self, epoch: int, figures: Mapping[str, float]) -> None:
         """Show that this epoch is over, with these figures."""
         if self.mode == "json":
-            self._line(json.dumps({"event": "epoch", "epoch": epoch, **figures}))
-        elif self.mode in ("plain", "rich"):
-            now = time.monotonic()
-            if epoch == self.total or now - self._printed >= 1 or self.total is None or self.total <= 20:
-                of = "" if self.total is None else f"/{self.total}"
-                words = "".join(f"  {name} {value:.6g}" for name, value in figures.items())
-                self._line(f"{self.title}: epoch {epoch}{of}{words}")
-                self._printed = now
+            self._json({"event": "epoch", "epoch": epoch, **figures})
+        elif self.mode == "plain":
+            self._last = (epoch, dict(figures))
+            early = self._lines < (_ALWAYS if (self.total or _ALWAYS) <= _ALWAYS else 1)
+            if early or epoch == self.total or time.monotonic() - self._shown >= self._pause:
+                self._flush()
+        elif self._bar is not None:
+            self._show(epoch, _words(figures))
 
     def within(self, epoch: int, part: float) -> None:
         """Show that this part (0 to 1) of an epoch is done."""
+        if self._bar is not None:
+            self._show(epoch - 1 + part, None)
+        elif self.mode == "plain" and time.monotonic() - self._shown >= max(self._pause, 10.0):
+            self._line(f"{self.title}: epoch {epoch}{self._of()}  {part:.0%} done")
+            self._shown = time.monotonic()
 
     def say(self, text: str, **fields: Any) -> None:
-        """A remark between updates; in JSON {"event": "remark", "text": …} with the fields."""
+        """A remark between updates; in JSON {"event": "remark", "text": …} and the fields."""
         if self.mode == "json":
-            self._line(json.dumps({"event": "remark", "text": text, **fields}))
+            self._json({"event": "remark", "text": text, **fields})
+        elif self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         elif self.mode != "quiet":
             self._line(text)
 
-    def _line(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
-
     def close(self) -> None:
-        """Take the bar off the terminal."""
+        """Show the last epoch, if it is not shown yet, and end the bar; a second call does nothing."""
+        self._flush()
+        if self._bar is not None:
+            bar, self._bar = self._bar, None
+            bar.refresh()
+            bar.stop()
+
+    # ----- the ways to show
+
+    def _of(self) -> str:
+        return "" if self.total is None else f"/{self.total}"
+
+    def _flush(self) -> None:
+        if self._last is None:
+            return
+        (epoch, figures), self._last = self._last, None
+        words = _words(figures)
+        self._line(f"{self.title}: epoch {epoch}{self._of()}" + ("  " + words if words else ""))
+        self._lines += 1
+        self._shown, self._pause = time.monotonic(), min(self._pause * 1.2, _MOST)
+
+    def _show(self, done: float, words: str | None) -> None:
+        """Draw the bar anew, if the last picture is old enough; its state is always set."""
+        task = self._bar.task_ids[0]
+        fields = {} if words is None else {"figures": words}
+        self._bar.update(task, completed=done, **fields)
+        now = time.monotonic()
+        if now - self._shown >= _RATE:
+            self._bar.refresh()
+            self._shown = now
+
+    def _json(self, fields: Mapping[str, Any]) -> None:
+        """A line of JSON; what it has no number for is null."""
+        finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in fields.items()}
+        self._line(json.dumps(finite, allow_nan=False, default=str))
+
+    def _line(self, text: str) -> None:
+        try:
+            print(text, file=self.stream, flush=True)
+        except (OSError, ValueError):
+            self.mode = "quiet"
+
+
+def _words(figures: Mapping[str, float]) -> str:
+    """The figures for people: the time is what the bar and their own clock show."""
+    return "  ".join(f"{name} {value:.6g}" for name, value in figures.items() if name != "time")
+
+
+def _bar(stream: TextIO, title: str, total: int | None) -> Any:
+    """A rich progress bar that is drawn when we say so: a thread of its own would take time from the run."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    epochs = "{task.completed:.0f}/{task.total:.0f}" if total is not None else "{task.completed:.0f}"
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("epoch " + epochs),
+        TextColumn("{task.fields[figures]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(file=stream),
+        auto_refresh=False,
+    )
+    bar.add_task(title, total=total, figures="")
+    return bar

@@ -1,4 +1,10 @@
-"""TensorBoard event files: TFRecords of protobuf messages, written here byte by byte."""
+"""TensorBoard event files: TFRecords of protobuf messages, written here byte by byte.
+
+NOTE [Records] A record is its length (8 bytes), the masked CRC-32C of these, the data, their masked CRC-32C
+(https://www.tensorflow.org/tutorials/load_data/tfrecord). The data are a message Event of TensorBoard's
+event.proto: wall_time = 1 (double), step = 2 (int64), file_version = 3 (text) in the first record, and
+summary = 5 in the others: values = 1, each with tag = 1 (text) and simple_value = 2 (float).
+"""
 
 from __future__ import annotations
 
@@ -6,11 +12,14 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .atomic import write_file
+from .problem import system_problem
 
 __all__ = ["write_events"]
 
@@ -59,22 +68,42 @@ def _record(data: bytes) -> bytes:
 
 
 def _event(wall: float, step: int, figures: Mapping[str, float]) -> bytes:
-    """tensorflow.Event: wall_time = 1, step = 2, summary = 5 of values (tag = 1, simple_value = 2)."""
-    values = (
-        _text(1, _text(1, name.encode()) + b"\x15" + struct.pack("<f", value))
+    """One row of figures as an Event."""
+    values = [
+        _text(1, _text(1, name.encode()) + b"\x15" + np.float32(value).tobytes())
         for name, value in figures.items()
-    )
+    ]
+    step &= (1 << 64) - 1  # a negative number is written as its two's complement
     return b"\x09" + struct.pack("<d", wall) + b"\x10" + _varint(step) + _text(5, b"".join(values))
 
 
-def write_events(folder: Any, rows: Iterable[Mapping[str, float]]) -> Path:
-    """Write rows of figures, each with its "epoch" as the step, to a new event file in the folder."""
+def write_events(folder: Any, rows: Sequence[Mapping[str, float]]) -> Path:
+    """Write rows of figures, each with its "epoch" as the step, to a new event file in the folder.
+
+    The last row is dated now, earlier ones by their "time" in seconds since the start. Raises InputError
+    where the folder cannot be made or written.
+    """
     now = time.time()
-    parts = [_record(b"\x09" + struct.pack("<d", now) + _text(3, b"brain.Event:2"))]
+    start = now - (rows[-1].get("time", 0.0) if rows else 0.0)
+    parts = [_record(b"\x09" + struct.pack("<d", start) + _text(3, b"brain.Event:2"))]
     for row in rows:
-        figures = {name: value for name, value in row.items() if name != "epoch"}
-        parts.append(_record(_event(now + row.get("time", 0.0), int(row["epoch"]), figures)))
-    os.makedirs(folder, exist_ok=True)
-    path = Path(folder) / f"events.out.tfevents.{int(now)}.{socket.gethostname()}.{os.getpid()}"
+        figures = {name: value for name, value in row.items() if name not in ("epoch", "time")}
+        parts.append(_record(_event(start + row.get("time", 0.0), int(row["epoch"]), figures)))
+    path = _new_path(folder, int(start))
     write_file(path, b"".join(parts))
     return path
+
+
+def _new_path(folder: Any, seconds: int) -> Path:
+    """A name of the form that TensorBoard looks for, which no file in the folder has yet."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise system_problem(f"cannot make the folder {os.fspath(folder)}", error, file=folder) from None
+    number = 0
+    while True:
+        name = f"events.out.tfevents.{seconds:010d}.{socket.gethostname()}.{os.getpid()}.{number}"
+        path = Path(folder, name)
+        if not path.exists():
+            return path
+        number += 1
