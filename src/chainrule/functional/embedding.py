@@ -96,9 +96,8 @@ def embedding_bag(
 ) -> Tensor:  # fmt: skip
     """The sum, mean or max of the rows of each bag: (B, D).
 
-    Bags are the rows of a 2-D `input`,
-        or the stretches of a 1-D one that start at `offsets`. Entries equal to `padding_idx`
-    are left out; empty bags are 0.
+    Bags are the rows of a 2-D `input`, or the stretches of a 1-D one that start at `offsets`. Entries equal
+    to `padding_idx` are left out; empty bags are 0.
     """
     _require_indices("embedding_bag", input)
     if mode not in ("sum", "mean", "max"):
