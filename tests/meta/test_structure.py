@@ -28,7 +28,6 @@ LAYERS = [
         "nn", "optim", "utils", "serialization", "func", "linalg", "special", "cuda", "backends",
         "accelerator", "amp", "determinism", "distributions", "fft",
     },
-    {"sklearn"},
     {"fitting"},
     {"sklearn"},
     {"_shim", "cli", "__main__"},

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 
 import chainrule as cr
-from chainrule.sklearn import MLPClassifier, MLPRegressor, estimator
+from chainrule.sklearn import MLPClassifier, MLPRegressor, data
 
 X = np.random.RandomState(0).rand(40, 3)
 Y = np.arange(40) % 3
@@ -162,7 +162,7 @@ def test_weights_that_ran_away() -> None:
 
 def test_a_sparse_matrix_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     wide = scipy.sparse.random(50, 1000, 0.01, "csr", random_state=0)
-    monkeypatch.setattr(estimator, "_DENSE", 200_000)
+    monkeypatch.setattr(data, "_DENSE", 200_000)
     refused(
         lambda: MLPClassifier().fit(wide, np.arange(50) % 2),
         "this sparse matrix is too large to be made dense, as training needs it\n"

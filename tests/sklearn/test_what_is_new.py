@@ -191,3 +191,22 @@ def test_log_probabilities_of_what_is_next_to_impossible() -> None:
     model = MLPClassifier((5,), solver="lbfgs", alpha=0, random_state=0, max_iter=200).fit(X, Y)
     far = model.predict_log_proba(1e4 * X)
     assert np.isfinite(far).all() and far.min() < -1e3
+
+
+def test_history_has_a_row_for_each_epoch() -> None:
+    model = MLPClassifier(
+        (5,), solver="sgd", learning_rate="invscaling", early_stopping=True, max_iter=4, random_state=0,
+        warm_start=True,
+    ).fit(X, Y)  # fmt: skip
+    history = model.history_
+    assert history.names == ["epoch", "loss", "lr", "time", "val_score"]
+    assert list(history["epoch"]) == [1, 2, 3, 4]
+    assert list(history["loss"]) == model.loss_curve_
+    assert list(history["val_score"]) == model.validation_scores_
+    assert list(history["lr"]) == [0.001, *(0.001 / (360 * n + 1) ** 0.5 for n in (1, 2, 3))]
+    assert (np.diff(history["time"]) > 0).all()
+    model.fit(X, Y)
+    assert list(history["epoch"]) == list(range(1, 9)) and (np.diff(history["time"]) > 0).all()
+    by_lbfgs = MLPRegressor(solver="lbfgs", max_iter=3, random_state=0).fit(X, TARGETS)
+    assert list(by_lbfgs.history_["loss"]) == by_lbfgs.loss_curve_
+    assert by_lbfgs.loss_curve_[-1] == by_lbfgs.loss_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from itertools import chain
 from typing import Any, Self
@@ -12,16 +13,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..errors import message
+from ..fitting.history import History
 from . import parameters
+from .data import padded_rows, sample_weights
 from .lbfgs import Objective, minimise
 from .network import Array, Network, initial
 from .steps import Plan, Step, borrowed, output
 from .stopping import Stopping
-
-_DENSE = 1 << 31  # bytes that a sparse matrix may have when it is made dense for a fit
 
 
 def by_batches(estimator: Any) -> bool:
@@ -81,7 +82,7 @@ class Base(BaseEstimator):  # type: ignore[misc]
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, reset=new,
             dtype=(np.float64, np.float32), y_numeric=not is_classifier(self),
         )  # fmt: skip
-        weights = self._weights_of(y, _weights(sample_weight, X), incremental)
+        weights = self._weights_of(y, sample_weights(sample_weight, X), incremental)
         target = self._targets(y, known=not new)
         network = self._network(X, target)
         self._random_state = check_random_state(self.random_state)
@@ -98,6 +99,7 @@ class Base(BaseEstimator):  # type: ignore[misc]
                     fix="fit with warm_start=False, or a clone()",
                 )
             )
+        self._began = time.perf_counter() - (self.history_["time"][-1] if len(self.history_) else 0.0)
         if self.solver == "lbfgs":
             self._fit_lbfgs(network, X, target, weights)
         else:
@@ -130,12 +132,13 @@ class Base(BaseEstimator):  # type: ignore[misc]
         self.coefs_, self.intercepts_ = initial(network, self._random_state)
         self.n_iter_ = self.t_ = 0
         self.loss_curve_: list[float] = []
+        self.history_ = History()
         self.__dict__.pop("_kept", None)
         self._stopping = Stopping(self.early_stopping)
         self._stopping.publish(self)
 
     def _fit_lbfgs(self, network: Network, X: Any, y: Array, weights: Array | None) -> None:
-        objective = Objective(network, _rows(X, y, weights), float(self.alpha))
+        objective = Objective(network, padded_rows(X, y, weights), float(self.alpha))
         start = np.concatenate([a.ravel() for a in (*self.coefs_, *self.intercepts_)]).astype(np.float64)
         vector, self.loss_, self.n_iter_, early = minimise(
             objective, start, tol=self.tol, max_iter=self.max_iter, max_fun=self.max_fun, report=self._report
@@ -154,8 +157,10 @@ class Base(BaseEstimator):  # type: ignore[misc]
                 stacklevel=4,
             )
 
-    def _report(self, loss: float) -> None:
+    def _report(self, loss: float, **figures: float) -> None:
         self.loss_curve_.append(loss)
+        seconds = time.perf_counter() - self._began
+        self.history_.add(len(self.loss_curve_), loss=loss, **figures, time=seconds)
         if self.verbose:
             print(f"Iteration {len(self.loss_curve_)}, loss = {loss:.8f}")
 
@@ -165,7 +170,7 @@ class Base(BaseEstimator):  # type: ignore[misc]
         held: tuple[Any, Any, Any] | None = None
         if self.early_stopping:
             X, y, weights, held = self._held_out(X, y, weights)
-        rows = _rows(X, y, weights)
+        rows = padded_rows(X, y, weights)
         n = len(y)
         batch = min(200, n) if self.batch_size == "auto" else min(int(self.batch_size), n)
         if self.batch_size != "auto" and self.batch_size > n:
@@ -212,7 +217,8 @@ class Base(BaseEstimator):  # type: ignore[misc]
             self.loss_ = step.epoch(plan, order)
             self.n_iter_ += 1
             self.t_ += n
-            self._report(self.loss_)
+            rate = step.numbers["learning_rate"]
+            self._report(self.loss_, lr=float(rate))
             if not (np.isfinite(self.loss_) or all(np.isfinite(a).all() for a in step.arrays)):
                 return
             if held is None:
@@ -220,10 +226,10 @@ class Base(BaseEstimator):  # type: ignore[misc]
             else:
                 score = self._score(held, step.network, (step.coefs, step.intercepts))
                 stop.scored(score, self.tol, step.arrays)
+                self.history_.rows[-1]["val_score"] = score
                 if self.verbose:
                     print(f"Validation score: {score:f}")
             stop.publish(self)
-            rate = step.numbers["learning_rate"]
             if self.solver == "sgd" and self.learning_rate == "invscaling":
                 rate[...] = self.learning_rate_init / (self.t_ + 1) ** self.power_t
             if stop.waited > self.n_iter_no_change and self._ends(rate):
@@ -287,51 +293,3 @@ class Base(BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _weights(sample_weight: Any, X: Any) -> Array | None:
-    if sample_weight is None:
-        return None
-    if np.isscalar(sample_weight):
-        sample_weight = np.full(X.shape[0], sample_weight)
-    weights: Array = check_array(sample_weight, ensure_2d=False, dtype=X.dtype, input_name="sample_weight")
-    if weights.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array")
-    if len(weights) != X.shape[0]:
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(X.shape[0],)}!")
-    check_consistent_length(X, weights)
-    if (weights < 0).any() or not (weights > 0).any():
-        low = int(weights.argmin())
-        raise ValueError(
-            message(
-                "sample_weight is negative" if weights[low] < 0 else "sample_weight is zero for all samples",
-                came=f"{weights[low]} for sample {low}" if weights[low] < 0 else "only zeros",
-                expected="weights from 0 on, one of them above 0",
-            )
-        )
-    return weights
-
-
-def _rows(X: Any, y: Array, weights: Array | None) -> list[Array]:
-    """x, y and w with one more row of zeros: see steps.NOTE [Padding]."""
-    needed = X.shape[0] * X.shape[1] * X.dtype.itemsize
-    if hasattr(X, "toarray"):
-        if needed > _DENSE:
-            raise ValueError(
-                message(
-                    "this sparse matrix is too large to be made dense, as training needs it",
-                    came=f"{X.shape[0]} × {X.shape[1]}: {needed / 1e9:.1f} GB",
-                    expected=f"up to {_DENSE / 1e9:.1f} GB",
-                    fix="call partial_fit on parts of the rows, or reduce the columns (TruncatedSVD)",
-                )
-            )
-        X = X.toarray()
-    if weights is None:
-        weights = np.ones(len(y), X.dtype)
-    return [_padded(X), _padded(y if y.dtype.kind == "i" else y.astype(X.dtype)), _padded(weights)]
-
-
-def _padded(a: Array) -> Array:
-    out = np.zeros((len(a) + 1, *a.shape[1:]), a.dtype)
-    out[:-1] = a
-    return out
