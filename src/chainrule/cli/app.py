@@ -236,3 +236,109 @@ def _fit(
             resume=resume, quiet=quiet, as_json=as_json,
         )
     )  # fmt: skip
+
+
+@app.command("train", short_help="Train a network on a table, compiled, and measure it.")
+def _train(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet or NumPy, with a header.")],
+    target: Annotated[str, typer.Option(metavar="COLUMN", help="The column to predict.")],
+    task: Annotated[str, typer.Option(metavar="TASK", help="auto, regression or classification.")] = "auto",
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMNS", help="Columns to leave out: id,name.")
+    ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMNS", help="Columns of numbers that are categories.")
+    ] = None,
+    hidden: Annotated[str, typer.Option(metavar="WIDTHS", help="Hidden layers; none: linear.")] = "64,64",
+    activation: Annotated[
+        str, typer.Option(metavar="NAME", help="relu, leaky_relu, elu, selu, gelu, silu, tanh, sigmoid.")
+    ] = "relu",
+    dropout: Annotated[float, typer.Option(metavar="P", help="Behind each hidden layer.")] = 0.0,
+    optimizer: Annotated[
+        str, typer.Option(metavar="NAME", help="adam, adamw, nadam, rmsprop, sgd, momentum, adagrad.")
+    ] = "adam",
+    lr: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Learning rate; chosen by short trials if left out.")
+    ] = None,
+    weight_decay: Annotated[float, typer.Option(metavar="W", help="Pulls weights towards 0.")] = 0.0,
+    epochs: Annotated[int, typer.Option(metavar="N", help="At most so many.")] = 200,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", help="Rows in a batch; 32 to 256, by the number of rows.")
+    ] = None,
+    patience: Annotated[
+        int, typer.Option(metavar="N", help="Stop after so many epochs without a better one.")
+    ] = 20,
+    test_size: Annotated[float, typer.Option(metavar="P", help="Part of the rows held out.")] = 0.2,
+    validation_size: Annotated[
+        float, typer.Option(metavar="P", help="Part of the rows that choose the best epoch.")
+    ] = 0.15,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the split, the start and the batches.")] = 0,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="The model file; DATA's name with .safetensors, here, if left out."
+        ),
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Write the report, one HTML file.")
+    ] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Keep the state of the run in this file.")
+    ] = None,
+    every: Annotated[str, typer.Option(metavar="TIME", help="How often: 30s, 5m, 500ms.")] = "30s",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Only the result.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Epochs and result as lines of JSON.")] = False,
+) -> None:
+    """Train a network that predicts one column of a table from the others, and keep it in a file.
+
+    Texts and whole numbers of few values are classes, other numbers are predicted as numbers. Missing
+    values, categories, dates and scales are seen to; the figures are of rows that training has not seen.
+
+    \b
+    Examples:
+      chainrule train houses.csv --target price --report houses.html
+      chainrule train iris.csv --target species --hidden 32 --activation tanh
+      chainrule train big.parquet --target y --drop id --checkpoint run.ckpt --every 1m
+    """
+    from chainrule.cli.train import train
+
+    raise typer.Exit(
+        train(
+            data, target, task=task, drop=drop or [], category=category or [], hidden=hidden,
+            activation=activation, dropout=dropout, optimizer=optimizer, lr=lr, weight_decay=weight_decay,
+            epochs=epochs, batch_size=batch_size, patience=patience, test_size=test_size,
+            validation_size=validation_size, seed=seed, out=out, report=report, checkpoint=checkpoint,
+            every=every, resume=resume, quiet=quiet, as_json=as_json,
+        )
+    )  # fmt: skip
+
+
+@app.command("predict", short_help="Predict the rows of a table with a model file.")
+def _predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="What `train` or `fit --out` has written.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A table with the columns the model needs.")],
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="PATH", help="A CSV or TSV file; stdout if left out.")
+    ] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="Also the probability of each class.")] = False,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMNS", help="Columns of DATA to write too: id,name.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No remarks.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="What was found, as a line of JSON.")] = False,
+) -> None:
+    """Predict every row of a table; files of any size, in little memory.
+
+    Columns are found by their names; further ones do not matter.
+
+    \b
+    Examples:
+      chainrule predict houses.safetensors new.csv -o out.csv
+      chainrule predict iris.safetensors new.csv --proba --keep id | head
+    """
+    from chainrule.cli.predict import predict
+
+    raise typer.Exit(
+        predict(model, data, out=out, proba=proba, keep=keep or [], quiet=quiet, as_json=as_json)
+    )

@@ -51,6 +51,11 @@ class FormulaModel:
         """The left side, which is predicted."""
         return self._parts.target
 
+    @property
+    def needed(self) -> list[str]:
+        """The columns that a prediction needs."""
+        return list(Model(self._parts).columns)
+
     def predict(self, data: Any) -> Array:
         """The left side's value for each row of a file, dict, DataFrame or array; nan where a column is.
 

@@ -70,6 +70,7 @@ class Table:
     lines: Lines
     word: str = "line"
     remarks: list[str] = field(default_factory=list)
+    texts: dict[str, Sequence[str]] = field(default_factory=dict)  # columns as they are written
 
     @property
     def names(self) -> list[str]:

@@ -12,8 +12,8 @@ from ...random import fork_rng, manual_seed
 from ..checkpoint import Checkpoint
 from ..history import History
 from ..problem import problem
-from ..progress import Progress
-from .columns import Array, nearest
+from ..progress import Mode, Progress
+from .columns import Array, Table, nearest
 from .importance import permutation_importance
 from .metrics import classification, confusion, regression
 from .model import TableModel, model_from
@@ -52,7 +52,7 @@ class TableFit(TableModel):
     best_epoch: int
     held_out: str  # which rows the metrics are of: "test", "validation" or "train"
     truth: Array
-    outputs: Array
+    held_outputs: Array
 
     def __str__(self) -> str:
         from .summary import text
@@ -68,27 +68,38 @@ class TableFit(TableModel):
     def confusion(self) -> Array:
         """How often each class (row) was taken for which (column), on the rows held out."""
         goal = self.schema.target
-        self._classes_needed()
-        return confusion(self.truth, proba_of(self.outputs, goal.task).argmax(1), len(goal.classes))
+        self.needs_classes()
+        return confusion(self.truth, proba_of(self.held_outputs, goal.task).argmax(1), len(goal.classes))
 
-    def report(self, path: Any) -> None:
-        """Write the page of the run: one HTML file."""
+    def report(self, path: Any = None) -> str | None:
+        """Write the page of the run, one HTML file; without a path, return it."""
         from ..atomic import write_file
         from .summary import page
 
+        if path is None:
+            return page(self)
         write_file(path, page(self))
+        return None
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the predictions against the truth, or the confusion matrix, with matplotlib; the axes."""
+        from .summary import pictures
+
+        return pictures(self)[-1].draw(ax)
 
 
 def fit_table(
     data: Any, target: str, *, drop: Collection[str] = (), categories: Collection[str] = (),
     checkpoint: Checkpoint | Any = None, every: float = 30.0, resume: bool = False,
-    progress: Progress | None = None, delimiter: str | None = None, decimal: str | None = None,
+    progress: Progress | Mode = "quiet", delimiter: str | None = None, decimal: str | None = None,
     **options: Any,
 ) -> TableFit:  # fmt: skip
     """Train a network that predicts one column of a table from the others.
 
     data     a CSV, TSV, Parquet, .npy or .npz file, a DataFrame, a dict of columns, or an array
     target   the column to predict: texts and whole numbers of few values are classes, others numbers
+    progress quiet, auto, rich, plain, json, or a Progress
+    checkpoint, every, resume  the file to go on from, how often it is written, whether this run goes on
     options  task, hidden, activation, optimizer, lr, epochs, batch_size, weight_decay, dropout, patience,
              test_size, validation_size, seed: see `Options`
 
@@ -111,20 +122,28 @@ def fit_table(
     table = read_table(
         data, skip=drop, categories=categories, dtype=np.float64, delimiter=delimiter, decimal=decimal
     )
-    shown = progress or Progress("quiet", title="train", total=chosen.epochs)
-    found = prepare(table, target, chosen)
-    remarks = [*table.remarks, *found.remarks]
-    for remark in remarks:
-        shown.say(remark)
-    parts = rows_of(table, found)
-    facts = {"data": table.source, "rows": table.rows, "columns": len(table.columns)}
-    del table
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(checkpoint, every)
+    if isinstance(progress, Progress):
+        return _trained(table, target, chosen, progress, checkpoint, resume)
+    with Progress(progress, title="train", total=chosen.epochs) as shown:
+        return _trained(table, target, chosen, shown, checkpoint, resume)
+
+
+def _trained(
+    table: Table, target: str, options: Options, progress: Progress, checkpoint: Checkpoint | None,
+    resume: bool,
+) -> TableFit:  # fmt: skip
+    found = prepare(table, target, options)
+    remarks = [*table.remarks, *found.remarks]
+    for remark in remarks:
+        progress.say(remark)
+    parts = rows_of(table, found)
+    facts = {"data": table.source, "rows": table.rows, "columns": len(table.columns)}
     with fork_rng():
-        manual_seed(chosen.seed)
-        trained = train(found.schema, parts, chosen, shown, checkpoint, resume)
-    return _measured(found.schema, parts, chosen, trained, remarks, facts)
+        manual_seed(options.seed)
+        trained = train(found.schema, parts, options, progress, checkpoint, resume)
+    return _measured(found.schema, parts, options, trained, remarks, facts)
 
 
 def _options(given: dict[str, Any]) -> Options:
@@ -149,8 +168,8 @@ def _measured(
     rows = parts[held_out]
     network = {"hidden": list(options.hidden), "activation": options.activation, "dropout": options.dropout}
     found = TableFit(trained.model, schema, network, facts)
-    found.outputs, found.truth = outputs_of(trained.model, rows.x), rows.truth
-    found.metrics = found.figures(found.truth, found.outputs)
+    found.held_outputs, found.truth = outputs_of(trained.model, rows.x), rows.truth
+    found.metrics = found.figures(found.truth, found.held_outputs)
     found.baseline = _baseline(schema.target, parts["train"].truth, rows.truth)
     found.importance = permutation_importance(trained.model, schema, rows.x, rows.y, options.seed)
     found.history, found.lr, found.rates = trained.history, trained.lr, trained.rates

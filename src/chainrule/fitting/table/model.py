@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,14 +46,12 @@ class TableModel:
         `data` is whatever `fit_table` takes; further columns do not matter.
         Raises InputError for a column that is missing or has texts for numbers.
         """
-        parts = [self.decided(outputs) for _, outputs in self.chunks(source_of(data))]
-        return np.concatenate(parts)
+        return self.decided(self._all_outputs(data))
 
     def predict_proba(self, data: Any) -> Array:
         """The probability of each class in `classes`, (rows, classes); InputError for a regression."""
-        self._classes_needed()
-        task = self.schema.target.task
-        return np.concatenate([proba_of(o, task) for _, o in self.chunks(source_of(data))])
+        self.needs_classes()
+        return proba_of(self._all_outputs(data), self.schema.target.task)
 
     def score(self, data: Any) -> dict[str, float]:
         """How good the predictions are on data that has the target: see `metrics`.
@@ -62,12 +60,12 @@ class TableModel:
         """
         source = source_of(data)
         goal = self.schema.target
-        self._columns_needed(source, goal.name)
+        self.needs(source, goal.name)
         known = {**self.schema.known, goal.name: goal.classes or "number"}
         truth, outputs = [], []
         for table in read_chunks(source, known):
             truth.append(target_values(table, goal))
-            outputs.append(outputs_of(self.model, self.schema.encode(table)))
+            outputs.append(self.outputs(table))
         return self.figures(np.concatenate(truth), np.concatenate(outputs))
 
     def figures(self, truth: Array, outputs: Array) -> dict[str, float]:
@@ -84,11 +82,14 @@ class TableModel:
             return goal.mean + goal.scale * outputs[:, 0].astype(np.float64)
         return goal.labels[proba_of(outputs, goal.task).argmax(1)]
 
-    def chunks(self, source: Source) -> Iterator[tuple[Table, Array]]:
-        """Pieces of a table with the network's outputs for their rows; what is unusual goes to `remarks`."""
-        self._columns_needed(source)
-        for table in read_chunks(source, self.schema.known):
-            yield table, outputs_of(self.model, self.schema.encode(table))
+    def outputs(self, table: Table) -> Array:
+        """The network's outputs for the rows of a table, (rows, outputs)."""
+        return outputs_of(self.model, self.schema.encode(table))
+
+    def _all_outputs(self, data: Any) -> Array:
+        source = source_of(data)
+        self.needs(source)
+        return np.concatenate([self.outputs(t) for t in read_chunks(source, self.schema.known)])
 
     def save(self, path: Any) -> None:
         """Write the model file, from which `load_fit` and `chainrule predict` predict."""
@@ -101,12 +102,13 @@ class TableModel:
         }
         save_model(path, KIND, arrays, described)
 
-    def _columns_needed(self, source: Source, *more: str) -> None:
+    def needs(self, source: Source, *more: str) -> None:
+        """InputError if a column that the model needs is missing."""
         missing = [n for n in (*self.schema.known, *more) if n not in source.names]
         if not missing:
             return
         others = [n for n in source.names if n not in self.schema.known]
-        alike = nearest(missing[0], others)
+        alike = nearest(missing[0], others) if len(missing) == 1 else []
         shown = ", ".join(map(repr, missing[:10])) + (
             f" and {len(missing) - 10} more" if missing[10:] else ""
         )
@@ -120,7 +122,8 @@ class TableModel:
             column=missing[0],
         )
 
-    def _classes_needed(self) -> None:
+    def needs_classes(self) -> None:
+        """InputError for a model that predicts a number."""
         goal = self.schema.target
         if goal.task == "regression":
             raise problem(

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..problem import InputError, problem
-from .builder import Builder
-from .columns import Kind, Lines, Table, unknown_column
+from .builder import Builder, texts_of
+from .columns import Array, Kind, Lines, Table, unknown_column
 from .sources import Source, source_of
 from .text import Chunk
 
@@ -58,12 +58,12 @@ def read_table(
 
 
 def read_chunks(
-    source: Source, known: Mapping[str, Kind | Sequence[str]], dtype: Any = np.float64
+    source: Source, known: Mapping[str, Kind | Sequence[str]], keep: Collection[str] = ()
 ) -> Iterator[Table]:
     """The rows of `source_of(data)` in tables of bounded size, with the known columns only.
 
     A column is known by its kind ("number", "date") or by its levels; a text that is none of them has the
-    code -2.
+    code -2. The columns to `keep` come as they are written, in `texts`.
     """
     names = [n for n in source.names if n in known]
 
@@ -72,17 +72,18 @@ def read_chunks(
         kind: Any = expected if isinstance(expected, str) else "category"
         levels = None if isinstance(expected, str) else expected
         return Builder(
-            name, source.source, source.word, kind=kind, levels=levels, dtype=dtype, decimal=source.decimal
+            name, source.source, source.word, kind=kind, levels=levels, decimal=source.decimal
         )  # fmt: skip
 
     builders = [builder(n) for n in names]
     rows = 0
-    for chunk in _chunks(source, names, builders):
+    for chunk in _chunks(source, names, builders, keep):
         lines = Lines()
         lines.extend(chunk.lines)
         rows += lines.rows
+        texts = {name: _texts(chunk.columns[source.names.index(name)]) for name in keep}
         columns = {b.name: b.finish() for b in builders}
-        yield Table(source.source, columns, lines.rows, lines, source.word)
+        yield Table(source.source, columns, lines.rows, lines, source.word, texts=texts)
         builders[:] = [builder(n) for n in names]
     if not rows:
         raise _no_rows(source)
@@ -95,10 +96,17 @@ def _chosen(source: Source, only: Collection[str] | None, skip: Collection[str])
     return [n for n in source.names if (only is None or n in only) and n not in skip]
 
 
-def _chunks(source: Source, names: Sequence[str], builders: list[Builder]) -> Iterator[Chunk]:
+def _texts(values: Sequence[str] | Array) -> Sequence[str]:
+    return texts_of(values) if isinstance(values, np.ndarray) else values
+
+
+def _chunks(
+    source: Source, names: Sequence[str], builders: list[Builder], keep: Collection[str] = ()
+) -> Iterator[Chunk]:
     """Give every chunk's columns to their builders, then the chunk."""
     wanted = [source.names.index(n) for n in names]
-    for chunk in source.chunks(lambda: all(b.numeric for b in builders), wanted):
+    also = [source.names.index(n) for n in keep]
+    for chunk in source.chunks(lambda: not also and all(b.numeric for b in builders), {*wanted, *also}):
         for builder, i in zip(builders, wanted):
             values = chunk.columns[i]
             if isinstance(values, np.ndarray):

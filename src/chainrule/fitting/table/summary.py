@@ -97,22 +97,20 @@ def pictures(fit: TableFit) -> list[Picture]:
         Bars("Importance of the columns", [n for n, _ in most], values, "growth of the loss", errors)
     )
     if goal.task == "regression":
-        predicted = fit.decided(fit.outputs)
-        found.append(
-            Chart("Predictions", f"{goal.name}, true", f"{goal.name}, predicted", diagonal=True)
-            .points(fit.truth, predicted)
-        )  # fmt: skip
+        predicted = fit.decided(fit.held_outputs)
         found.append(Chart("Errors", "predicted − true", "rows").histogram(predicted - fit.truth))
+        chart = Chart("Predictions", f"{goal.name}, true", f"{goal.name}, predicted", diagonal=True)
+        found.append(chart.points(fit.truth, predicted))
     elif len(goal.classes) <= 2 * _SHOWN:
-        names = [c if len(c) < 14 else c[:13] + "…" for c in goal.classes]
-        found.append(Heat("Confusion", names, names, fit.confusion(), "predicted", "true"))
         if goal.task == "binary":
             found.append(_roc_chart(fit))
+        names = [c if len(c) < 14 else c[:13] + "…" for c in goal.classes]
+        found.append(Heat("Confusion", names, names, fit.confusion(), "predicted", "true"))
     return found
 
 
 def _roc_chart(fit: TableFit) -> Chart:
-    score = proba_of(fit.outputs, "binary")[:, 1]
+    score = proba_of(fit.held_outputs, "binary")[:, 1]
     order = np.argsort(-score, kind="stable")
     true = fit.truth[order] == 1
     last = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)  # of equal scores

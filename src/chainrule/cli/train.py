@@ -1,0 +1,114 @@
+"""``chainrule train``: a network trained on a table, measured, and kept in a model file."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from chainrule.cli.files import check_writable
+from chainrule.fitting.checkpoint import parse_duration
+from chainrule.fitting.problem import InputError, problem
+from chainrule.fitting.progress import Mode
+from chainrule.fitting.table.fit import TableFit, fit_table
+
+INTERRUPTED = 130
+
+
+def train(
+    data: str, target: str, *, hidden: str, drop: Sequence[str], category: Sequence[str], out: str | None,
+    report: str | None, checkpoint: str | None, every: str, resume: bool, quiet: bool, as_json: bool,
+    **options: Any,
+) -> int:  # fmt: skip
+    """Train, print and write; the exit status: 2 for a mistake, 130 after Ctrl-C."""
+    try:
+        if quiet and as_json:
+            raise problem("--quiet and --json exclude each other", fix="leave out one of them")
+        if resume and checkpoint is None:
+            raise problem("--resume needs the file to go on from", fix="--checkpoint run.ckpt --resume")
+        model_file = out or os.path.splitext(os.path.basename(data))[0] + ".safetensors"
+        check_writable({"--out": model_file, "--report": report, "--checkpoint": checkpoint}, [data])
+        mode: Mode = "json" if as_json else "quiet" if quiet else "auto"
+        found = fit_table(
+            data, target, hidden=_widths(hidden), drop=_names(drop), categories=_names(category),
+            progress=mode, checkpoint=checkpoint, every=parse_duration(every), resume=resume, **options,
+        )  # fmt: skip
+        replaced = os.path.exists(model_file)
+        found.save(model_file)
+        if report is not None:
+            found.report(report)
+    except InputError as error:
+        print(f"chainrule train: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("chainrule train: interrupted before there was a model; nothing is written", file=sys.stderr)
+        return INTERRUPTED
+    written = [model_file] if report is None else [model_file, report]
+    interrupted = found.stopped == "interrupted"
+    if as_json:
+        print(json.dumps({"event": "result", **result(found), "written": written}, allow_nan=False))
+    else:
+        print(found)
+    if not quiet and not as_json:
+        _say(model_file, replaced, report, checkpoint if interrupted else None, interrupted)
+    return INTERRUPTED if interrupted else 0
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    """Widths from "64,64"; none from "" or "none"."""
+    if text.strip().lower() in ("", "none", "0"):
+        return ()
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError:
+        raise problem(
+            "--hidden: no widths of layers", came=repr(text), expected="64,64 or 32; none for a linear model"
+        ) from None
+
+
+def _names(values: Sequence[str]) -> list[str]:
+    """Names from repeated options, each perhaps with several between commas."""
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
+
+
+def _say(
+    model_file: str, replaced: bool, report: str | None, checkpoint: str | None, interrupted: bool
+) -> None:
+    """What was written and what can be done next, on stderr."""
+    files = [f"{model_file}{' (replaced)' if replaced else ''}", *([report] if report else [])]
+    print(f"\nWritten: {', '.join(files)}", file=sys.stderr)
+    if checkpoint is not None:
+        print(f"To go on: the same command with --resume ({checkpoint} holds the state)", file=sys.stderr)
+    elif interrupted:
+        print("It holds the best epoch so far; with --checkpoint a run can be resumed", file=sys.stderr)
+    else:
+        print(f"Next: chainrule predict {model_file} NEW.csv -o predicted.csv", file=sys.stderr)
+
+
+def result(found: TableFit) -> dict[str, Any]:
+    """The run as JSON; null for a figure that there is not."""
+
+    def plain(x: Any) -> Any:
+        if isinstance(x, float):
+            return x if math.isfinite(x) else None
+        if isinstance(x, dict):
+            return {k: plain(v) for k, v in x.items()}
+        return [plain(v) for v in x] if isinstance(x, (list, tuple)) else x
+
+    goal = found.schema.target
+    more = (
+        {}
+        if goal.task == "regression"
+        else {"classes": goal.classes, "confusion": found.confusion().tolist()}
+    )
+    return plain(
+        {
+            "target": goal.name, "task": goal.task, "rows": found.rows, "measured_on": found.held_out,
+            "metrics": found.metrics, "baseline": found.baseline, "importance": found.importance,
+            "lr": found.lr, "rates": found.rates, "epochs": len(found.history),
+            "best_epoch": found.best_epoch, "stopped": found.stopped, "remarks": found.remarks, **more,
+        }
+    )  # fmt: skip
