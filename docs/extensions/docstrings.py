@@ -1,4 +1,4 @@
-"""Docstrings are plain text with `names`, lists in two columns and examples: here they become reStructuredText."""
+"""Docstrings are plain text with `names`, lists and examples; here they become reStructuredText."""
 
 from __future__ import annotations
 

@@ -62,8 +62,9 @@ class Report(SphinxDirective):
                        stderr=subprocess.DEVNULL)  # fmt: skip
         up = "../" * self.env.docname.count("/")
         title, height = escape(self.options.get("title", script.stem)), self.options.get("height", 640)
-        frame = f'<iframe class="report" loading="lazy" src="{up}reports/{name}" height="{height}" title="{title}">'
-        return [nodes.raw("", f"{frame}</iframe>", format="html")]
+        source = f'src="{up}reports/{name}" height="{height}" title="{title}"'
+        frame = f'<iframe class="report" loading="lazy" {source}></iframe>'
+        return [nodes.raw("", frame, format="html")]
 
 
 class Refusals(SphinxDirective):

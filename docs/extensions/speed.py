@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import NamedTuple
 
-_LEFT, _BAR, _RIGHT, _ROW, _GROUP = 232, 400, 64, 18, 14
+_LEFT, _BAR, _RIGHT, _ROW, _GROUP = 262, 380, 56, 18, 14
 _LIBRARIES = {"torch eager": "PyTorch", "torch.compile": "torch.compile", "jax": "JAX"}
 
 
