@@ -58,7 +58,7 @@ def _options(
         the chain rule behind its gradients, step by step
     chainrule fit "y = w1*x**2 + w2*x + b" points.csv
         the parameters of a formula, with standard errors
-    chainrule train houses.csv --target price --out houses.safetensors
+    chainrule train houses.csv --target price
         a network on a table: CSV, TSV, Parquet or NumPy
     chainrule predict houses.safetensors new.csv -o out.csv
         what that network says of new rows
@@ -223,8 +223,8 @@ def _fit(
     \b
     Examples:
       chainrule fit "y = w1*x**2 + w2*x + b" points.csv
-      chainrule fit "y = a*exp(-k*t) + c" decay.csv --init k=0.1 --bounds k=0: --report decay.html
-      chainrule fit "y = w*x + b" points.csv --optimizer sgd --lr 0.05 --loss half-sum --batch-size 1
+      chainrule fit "y = a*exp(-k*t) + c" decay.csv --init k=0.1 --bounds k=0:
+      chainrule fit "y = w*x + b" points.csv --optimizer sgd --batch-size 1
     """
     from chainrule.cli.fit import fit
 
@@ -299,7 +299,7 @@ def _train(
     Examples:
       chainrule train houses.csv --target price --report houses.html
       chainrule train iris.csv --target species --hidden 32 --activation tanh
-      chainrule train big.parquet --target y --drop id --checkpoint run.ckpt --every 1m
+      chainrule train big.parquet --target y --checkpoint run.ckpt --every 1m
     """
     from chainrule.cli.train import train
 
