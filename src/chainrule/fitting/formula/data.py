@@ -28,6 +28,7 @@ class Data(NamedTuple):
     columns the columns of both sides, as float64
     target  the left side's value for each row
     table   where the columns came from
+    unused  the columns that the formula does not name
     """
 
     parts: Parts
@@ -35,6 +36,7 @@ class Data(NamedTuple):
     columns: dict[str, Array]
     target: Array
     table: Table
+    unused: list[str]
 
 
 def data_for(written: str, data: Any) -> Data:
@@ -56,7 +58,7 @@ def data_for(written: str, data: Any) -> Data:
         row = int(bad[0])
         here = {n: float(columns[n][row]) for n in names_of(parts.left, columns)}
         raise no_value(parts.left, here, table, row, "the left side has no value")
-    return Data(parts, written, columns, target, table)
+    return Data(parts, written, columns, target, table, [n for n in names if n not in used])
 
 
 def left_side(left: Text, columns: Mapping[str, Array]) -> Array:

@@ -95,6 +95,12 @@ def _checked(
         raise problem("all parameters are held: nothing is left to fit", fix="leave out one of fix")
     if optimizer not in OPTIMIZERS:
         raise problem("there is no such optimizer", came=repr(optimizer), expected=", ".join(OPTIMIZERS))
+    if optimizer in ("lm", "lbfgs") and not lr is batch_size is None:
+        name = "lr" if lr is not None else "batch_size"
+        raise problem(
+            f"{name} is not for {optimizer}, which takes all rows at once and finds its own steps",
+            fix=f"leave {name} out, or choose sgd, momentum, rmsprop or adam",
+        )
     if not 0 < confidence < 1:
         raise problem("confidence must lie between 0 and 1", came=str(confidence), expected="such as 0.95")
     for name, value in (("lr", lr), ("epochs", epochs), ("batch_size", batch_size)):
@@ -103,7 +109,8 @@ def _checked(
     rows, k = len(given.target), len(squares.names)
     if rows < k:
         raise problem(
-            f"{given.table.source}: {rows} rows are too few for {k} parameters ({', '.join(squares.names)})",
+            f"{given.table.source}: {rows} row{'s are' if rows > 1 else ' is'} too few for {k} parameters "
+            f"({', '.join(squares.names)})",
             expected=f"{k} rows at least, and more to know how sure the parameters are",
             fix="hold some parameters (fix), or add rows",
         )

@@ -56,10 +56,10 @@ def _read(written: str, columns: Collection[str]) -> Parts:
     if sign is None:
         raise InputError(
             message(
-                "the formula does not say what it is for",
+                "the formula does not say what it is for" if written.strip() else "the formula is empty",
                 came=written,
-                expected="an equation with a column on its left side",
-                fix=f"{_first(columns)} = {written}",
+                expected="an equation with a column on its left side, such as y = w*x + b",
+                fix="write = for ==" if "==" in written else _suggestion(written, columns),
             )
         )
     left, right = Text(written, (0, sign.start())), Text(written, (sign.end(), len(written)))
@@ -79,16 +79,20 @@ def _read(written: str, columns: Collection[str]) -> Parts:
     if not parameters:
         raise right.error(
             sign.end(),
-            "the formula has nothing to fit: all its names are columns",
-            expected="names that are not columns: they are the parameters",
+            "the formula has nothing to fit: its names are columns and constants",
+            expected="names that are neither: they are the parameters",
         )
     for side in (left, right):
         _by_rows(side, side.tree)
+        shapes = dict.fromkeys((n.id for n in _names(side.tree)), 1)
+        formula(side, {n: s for n, s in shapes.items() if plain_name(n) in columns or n not in CONSTANTS})
     return Parts(left, right, written[: sign.start()].strip(), used, parameters)
 
 
-def _first(columns: Collection[str]) -> str:
-    return next((c for c in columns if c.isidentifier()), "y")
+def _suggestion(written: str, columns: Collection[str]) -> str:
+    """The formula with the last column that is not in it on its left side."""
+    free = [c for c in columns if c.isidentifier() and not re.search(rf"\b{c}\b", written)]
+    return f"{free[-1]} = {written.strip()}" if free and written.strip() else ""
 
 
 def _expected(name: str, columns: Collection[str]) -> str:

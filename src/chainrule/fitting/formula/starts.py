@@ -30,8 +30,9 @@ def start(problem: Squares, given: Mapping[str, float], lower: Array, upper: Arr
     flags = dict(zip(problem.model.parameters, problem.model.linear()))
     linear = np.array([flags[n] and n not in given for n in names], bool)
     few = _thinned(problem)
+    others = "1 for every other parameter" if given else "1 for every parameter"
     if linear.all():  # one minimum, which every start leads to
-        return Start(ones, "1 for every parameter")
+        return Start(ones, others)
     open_ = ~linear & np.array([n not in given for n in names], bool)
     rng = np.random.default_rng(seed)
     draws = [ones, *(_drawn(few, ones, open_, lower, upper, rng) for _ in range(_DRAWS))]
@@ -46,11 +47,11 @@ def start(problem: Squares, given: Mapping[str, float], lower: Array, upper: Arr
             if np.isfinite(found.linear.loss):
                 ends.append((found.linear.loss, i, points[i]))
     if not ends:
-        return Start(ones, "1 for every parameter")
+        return Start(ones, others)
     best = min(e[0] for e in ends)
     _, i, p = next(e for e in ends if e[0] <= best * (1 + 1e-6))  # the first of equals: 1 if it is as good
     solved = ", the linear ones solved for" if linear.any() else ""
-    words = "1 for every parameter" if i == 0 else f"the best of {_DRAWS} seeded draws"
+    words = others if i == 0 else f"the best of {_DRAWS} seeded draws"
     return Start(p, words + solved)
 
 

@@ -80,6 +80,10 @@ def remarks(fit: FormulaFit) -> list[str]:
     s, out = fit.statistics, []
     if fit.stopped == "interrupted":
         out.append("The fit was interrupted: these are the parameters so far.")
+    for name in fit.names:
+        meant = [c for c in fit._data.unused if c.lower() == name.lower()]
+        if meant:
+            out.append(f"{name} is a parameter here; the column {meant[0]} is written with other letters.")
     for group in s.confused:
         if len(group) == 1:
             out.append(f"{group[0]} has no influence on the fit: its value is arbitrary.")
