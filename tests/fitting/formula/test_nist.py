@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from bench.nist import digits, read, solve
 
 FOLDER = Path(__file__).parents[4] / "shared" / "data" / "nist-strd"

@@ -93,7 +93,7 @@ def remarks(fit: FormulaFit) -> list[str]:
                 "Hold one of them (--fix), or write the formula with one less."
             )
     for a, b, c in s.close()[:4]:
-        out.append(f"{a} and {b} hang together (correlation {c:.5f}): the data hardly tell them apart.")
+        out.append(f"{a} and {b} hang together (correlation {c:.7g}): the data hardly tell them apart.")
     for name in s.at_bound:
         out.append(f"{name} is held by its bound: the errors of the others take it as given.")
     if s.dof == 0:
