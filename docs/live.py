@@ -6,6 +6,7 @@ The words after ``python`` in the first line of a block say more:
     python fresh    a program of its own, in the file ``train.py``
     python raises   ends in an error, whose type and text are the output
     python warns    gives a warning, whose text is the output
+    text about      (or console about) numbers may differ a little: they hang on rounding, as in training
 
 A block without a language, or ``text``, directly after a ``python`` block is its output. In a ``console``
 block, lines with ``$ `` are commands, and what follows each is what it prints. The lines of an ``sh`` block
@@ -41,6 +42,7 @@ _LEFT_OUT = re.compile(
     r"(python -m )?(pip|pytest|venv|sphinx)\b|git |cd |\. |source |chainrule --install-completion"
 )
 _SHOWS = ("", "text")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 class Block(NamedTuple):
@@ -81,8 +83,8 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
-def differences(page: str) -> list[Difference]:
-    """Run a page; the outputs that differ from what it shows."""
+def differences(page: str, exact: bool = False) -> list[Difference]:
+    """Run a page; the outputs that differ from what it shows; `exact`: however little."""
     found, found_blocks, lines = [], blocks(page), page.splitlines()
     namespace: dict[str, Any] = {}
     with _folder():
@@ -97,12 +99,12 @@ def differences(page: str) -> list[Difference]:
                     and after.language in _SHOWS
                     and not "".join(lines[block.end + 1 : after.start - 1]).strip()
                 ):
-                    if not agrees(after.text, came):
+                    if not agrees(after.text, came, not exact and "about" in after.words):
                         found.append(Difference(after, came))
                 elif "raises" in block.words or "warns" in block.words:
                     raise ValueError(f"line {block.start}: the block {' '.join(block.words)} shows no output")
             elif block.language == "console":
-                came = _console(block.text)
+                came = _console(block.text, not exact and "about" in block.words)
                 if came != block.text:
                     found.append(Difference(block, came))
             elif block.language == "sh":
@@ -113,16 +115,24 @@ def differences(page: str) -> list[Difference]:
 def rewritten(page: str) -> str:
     """The page with the outputs of now."""
     lines = page.splitlines()
-    for block, came in reversed(differences(page)):
+    for block, came in reversed(differences(page, exact=True)):
         lines[block.start : block.end] = came.rstrip("\n").splitlines()
     return "\n".join(lines) + "\n"
 
 
-def agrees(shown: str, came: str) -> bool:
-    """Whether a shown text is what came; `...` stands for anything, spaces at line ends do not count."""
+def agrees(shown: str, came: str, about: bool = False) -> bool:
+    """Whether a shown text is what came: `...` stands for anything, spaces at line ends do not count.
+
+    `about`: nor does it count if numbers differ by up to a quarter, or by 0.03.
+    """
     shown, came = (
         "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n" for text in (shown, came)
     )
+    if about:
+        pairs = list(zip(map(float, _NUMBER.findall(shown)), map(float, _NUMBER.findall(came))))
+        if any(abs(a - b) > max(0.25 * max(abs(a), abs(b)), 0.03) for a, b in pairs):
+            return False
+        shown, came = (re.sub(" +", " ", _NUMBER.sub("#", text)) for text in (shown, came))
     return doctest.OutputChecker().check_output(shown, came, doctest.ELLIPSIS)
 
 
@@ -167,7 +177,7 @@ def _python(block: Block, namespace: dict[str, Any]) -> str:
     return "\n".join(line.rstrip() for line in printed.getvalue().splitlines()) + "\n"
 
 
-def _console(text: str) -> str:
+def _console(text: str, about: bool) -> str:
     """Run the commands of a console block; the block with what they print now, where that differs."""
     parts = [part for part in re.split(r"(?m)^(?=\$ )", text) if part]
     out = []
@@ -177,7 +187,7 @@ def _console(text: str) -> str:
             more, _, shown = shown.partition("\n")
             command += "\n" + more
         came = "\n".join(line.rstrip() for line in _run(command[2:]).stdout.splitlines())
-        out.append(part if agrees(shown, came) else f"{command}\n{came.rstrip()}\n")
+        out.append(part if agrees(shown, came, about) else f"{command}\n{came.rstrip()}\n")
     return "".join(out)
 
 

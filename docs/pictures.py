@@ -1,7 +1,7 @@
-"""The picture at the top of the README, from a real run: `python docs/pictures.py` (needs playwright and Pillow).
+"""The picture at the top of the README, from a real run: `python docs/pictures.py`.
 
-A terminal with `chainrule fit` and what it prints, and beside it the fit and the derived gradients as its report
-shows them.
+A terminal with `chainrule fit` and what it prints, and beside it the fit and the derived gradients as its
+report shows them. Needs playwright, Debian's chromium and Pillow.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ body{margin:0;padding:26px;background:#eceef3;width:1228px;box-sizing:border-box
 main{display:grid;grid-template-columns:690px 1fr;gap:20px;max-width:none;padding:0;margin:0}
 .terminal{background:#171b22;color:#dfe5ee;border-radius:12px;padding:14px 20px 18px;
 font:13.2px/1.46 "DejaVu Sans Mono",monospace;white-space:pre;overflow:hidden}
-.lights{display:block;margin:0 0 10px}.lights i{display:inline-block;width:11px;height:11px;border-radius:50%;margin-right:7px}
+.lights{display:block;margin:0 0 10px}
+.lights i{display:inline-block;width:11px;height:11px;border-radius:50%;margin-right:7px}
 .terminal b{color:#8fd18f;font-weight:400}.terminal em{color:#f0b27a;font-style:normal}
-.beside{background:#fff;border-radius:12px;padding:8px 18px 12px;display:flex;flex-direction:column;justify-content:space-evenly}
-.beside figure{margin:0;width:100%}.beside figcaption,.beside h3{display:none}.beside svg{width:100%;height:auto}
+.beside{background:#fff;border-radius:12px;padding:8px 18px 12px;
+display:flex;flex-direction:column;justify-content:space-evenly}
+.beside figure{margin:0;width:100%}
+.beside figcaption,.beside h3{display:none}.beside svg{width:100%;height:auto}
 .beside .eq{margin:5px 0;font-size:16px;text-align:center}
 """
 
@@ -55,8 +58,8 @@ def html() -> str:
         f'<div class="terminal"><span class="lights">{lights}</span>{typed}{shown}</div>'
         f'<div class="beside">{chart}<div>{gradients}</div></div>'
     )
-    page = report.page("chainrule fit", [])
-    return page.partition("<main>")[0].replace("</style>", f"{STYLE}</style>") + f"<main>{body}</main></body></html>"
+    head = report.page("chainrule fit", []).partition("<main>")[0].replace("</style>", f"{STYLE}</style>")
+    return f"{head}<main>{body}</main></body></html>"
 
 
 def formulas(fit: Any) -> list[str]:
@@ -76,7 +79,8 @@ def photograph(page: str) -> bytes:
         tab.set_content(page)
         raw = tab.locator("body").screenshot()
         browser.close()
-    few = Image.open(io.BytesIO(raw)).convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    whole = Image.open(io.BytesIO(raw)).convert("RGB")
+    few = whole.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     out = io.BytesIO()
     few.save(out, "PNG", optimize=True)
     return out.getvalue()

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-DISTRICTS = {"centre": 1.5, "north": 1.0, "south": 1.15, "harbour": 1.3}
+DISTRICTS = {"centre": 1.5, "north": 1.0, "south": 1.15, "harbour": 1.3}  # how dear they are
+GREEN = {"centre": -2.0, "north": 1.5, "south": 1.0, "harbour": -1.0}  # and how many gardens they have
 
 
 def points() -> str:
@@ -32,7 +33,8 @@ def houses(rows: int, seed: int, priced: bool) -> str:
         rooms = max(1, round(area / 28 + random.normal(0, 0.8)))
         built = int(random.integers(1900, 2024))
         district = str(random.choice(list(DISTRICTS)))
-        garden = bool(random.random() < 0.35)
+        green = GREEN[district] + (area - 130) / 20
+        garden = bool(random.random() < 1 / (1 + np.exp(-2 * green)))
         charm = 0.12 * ((built - 1965) / 60) ** 2  # the old and the new ones are dear
         price = area * DISTRICTS[district] * (2.4 + charm * 6) + 12 * rooms + 35 * garden
         price *= random.lognormal(0, 0.06)

@@ -44,6 +44,16 @@ def test_dots_stand_for_any_text() -> None:
     assert came(fenced("python", "print('took', 3.2, 'h')") + fenced("", "took ... s")) == ["took 3.2 h\n"]
 
 
+def test_about_lets_numbers_differ_a_little() -> None:
+    page = fenced("python", "print('R² 0.91 after 25 epochs')")
+    assert came(page + fenced("text about", "R² 0.89 after 23 epochs")) == []
+    assert came(page + fenced("text about", "R² 0.89 after 23 steps")) != []
+    assert came(page + fenced("text about", "R² 0.59 after 23 epochs")) != []
+    assert came(page + fenced("text about", "R² 0.89 after epochs")) != []
+    assert came(fenced("console about", "$ echo 10", "11")) == []
+    assert came(fenced("console", "$ echo 10", "11")) != []
+
+
 def test_a_page_is_one_program_and_fresh_begins_another() -> None:
     assert came(fenced("python", "x = 1") + fenced("python", "print(x)") + fenced("", "1")) == []
     with pytest.raises(NameError, match="'x' is not defined"):
