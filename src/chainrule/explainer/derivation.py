@@ -156,8 +156,9 @@ def derive(program: Program, letters: Letters, wrt: Sequence[Var] | None = None)
     reverse = Composer(joint.equations, {**known, **zeros, seed: 1, **_arrivals(joint, order, gradients)})
     ready = {v: i for i, e in enumerate(joint.equations) for v in e.outputs}
     arrived = sorted(zip(order, joint.outputs), key=lambda pair: ready.get(pair[1], -1))
+    readers = uses(program)
     backward = [
-        _backward(v, g, parts.get(v, ()), reverse, gradients, symbols, program, where) for v, g in arrived
+        _backward(v, g, parts.get(v, ()), reverse, gradients, symbols, readers, where) for v, g in arrived
     ]
     known_as = {s.symbol: s.formula for s in forward}
     for s in backward:
@@ -194,14 +195,14 @@ def _arrivals(joint: Program, order: Sequence[Var], gradients: Mapping[Var, Symb
 
 def _backward(
     v: Var, arrived: Var, parts: Any, reverse: Composer, gradients: Mapping[Var, Symbol],
-    symbols: Mapping[Var, Symbol], program: Program, where: Mapping[Var, Any],
+    symbols: Mapping[Var, Symbol], readers: Mapping[Var, list[Equation]], where: Mapping[Var, Any],
 ) -> Step:  # fmt: skip
     mine = reverse.symbols.get(arrived)
     formula = reverse.formula(arrived) if mine is gradients[v] or mine is None else mine
     if isinstance(formula, Symbol) and arrived in reverse.made and mine is None:
         formula = reverse.formula(arrived)
     terms = [
-        Term(_consumer(program, c.equation, symbols), simplified(_term(reverse, c.value, arrived)))
+        Term(_consumer(readers, c.equation, symbols), simplified(_term(reverse, c.value, arrived)))
         for c in parts
     ]
     return Step("backward", gradients[v], simplified(formula), v.shape, terms, where=where.get(v))
@@ -211,9 +212,10 @@ def _term(reverse: Composer, value: Var, arrived: Var) -> Formula:
     return reverse.formula(value) if value is arrived else reverse.inside(value)
 
 
-def _consumer(program: Program, equation: Equation, symbols: Mapping[Var, Symbol]) -> Symbol:
+def _consumer(
+    readers: Mapping[Var, list[Equation]], equation: Equation, symbols: Mapping[Var, Symbol]
+) -> Symbol:
     """The shown variable whose formula an equation is part of."""
-    readers = uses(program)
     v = equation.outputs[0]
     while v not in symbols:
         v = readers[v][0].outputs[0]

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import arithmetic
 from ..ops.record import Op, Spec
 from ..program.interpret import evaluate
 from ..program.ir import Equation, Var
 from ..types import FLOAT
+
+_FLAT = 16  # summands, from which on a sum is a tree of halves
 
 
 class Symbol:
@@ -76,8 +79,34 @@ class Composer:
         def filled(a: Any) -> Any:
             return self.inside(a) if isinstance(a, Var) else a
 
+        if equation.op is arithmetic.add:
+            summands = self._summands(equation)
+            alike = all(isinstance(a, Var) and a.spec == equation.output.spec for a in summands)
+            if len(summands) > _FLAT and alike:
+                return _balanced([filled(a) for a in summands], equation.output.spec)
         operands = tuple(map(filled, equation.operands))
         return Expr(equation.op, equation.with_operands(operands), equation.outputs[index].spec, index)
+
+    def _summands(self, equation: Equation) -> list[Any]:
+        """What a chain of additions adds up, from left to right."""
+        found: list[Any] = []
+        todo: list[Any] = [*reversed(equation.operands)]
+        while todo:
+            a = todo.pop()
+            inner = self.made.get(a, (None,))[0] if isinstance(a, Var) and a not in self.symbols else None
+            if inner is not None and inner.op is arithmetic.add and a.spec == equation.output.spec:
+                todo += reversed(inner.operands)
+            else:
+                found.append(a)
+        return found
+
+
+def _balanced(summands: list[Any], spec: Spec) -> Any:
+    """The sum of many as a tree of halves: a value that is used a thousand times is no tree a thousand deep."""
+    if len(summands) == 1:
+        return summands[0]
+    half = len(summands) // 2
+    return Expr(arithmetic.add, (_balanced(summands[:half], spec), _balanced(summands[half:], spec)), spec)
 
 
 def spec_of(x: Any) -> Spec | None:

@@ -15,7 +15,7 @@ from typing import Any
 from ..program.ir import Var
 from .derivation import Derivation, Step
 from .expr import symbols_in
-from .notation import tex
+from .notation import tex, without_middle
 from .unicode import plain
 
 Path = tuple[str, ...]
@@ -39,7 +39,7 @@ class Node:
 
     @cached_property
     def formula(self) -> str:
-        return "" if self.step.formula is None else plain(tex(self.step.formula))
+        return "" if self.step.formula is None else plain(tex(without_middle(self.step.formula)))
 
     @cached_property
     def title(self) -> str:
@@ -47,7 +47,9 @@ class Node:
         shape = "×".join(map(str, self.step.shape))
         line = f"{self.label} = {self.formula}" if self.formula else self.label
         lines = [line + (f"   [{shape}]" if shape else "")]
-        return "\n".join([*lines, *([str(self.gradient)] if self.gradient else [])])
+        if self.gradient is not None:
+            lines.append(f"{self.gradient.symbol.text} = {plain(tex(without_middle(self.gradient.formula)))}")
+        return "\n".join(lines)
 
 
 @dataclass(eq=False)

@@ -1,8 +1,8 @@
 """A layered layout of an acyclic graph, left to right, in a number of passes that is fixed beforehand.
 
 NOTE [Bound] Every pass is linear in nodes and edges, dummies included, up to sorting within layers. The
-number of passes is SWEEPS, the number of dummies at most DUMMIES; edges for which none are left are drawn in
-one curve. So there is no graph on which the layout does not end.
+number of passes is SWEEPS, the number of dummies at most DUMMIES; edges for which none are left, or which
+span more than SPAN layers, are drawn in one curve. So there is no graph on which the layout does not end.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 SWEEPS = 6  # over all layers, each way
 DUMMIES = 20_000
+SPAN = 60  # layers that an edge is led around the nodes of
 GAP, TIGHT, BETWEEN = 28.0, 8.0, 18.0  # between layers, before and after ports, between nodes of a layer
 
 Point = tuple[float, float]
@@ -115,7 +116,7 @@ def _pieces(links: Sequence[Link], columns: list[list[Box]]) -> list[_Piece]:
         span = link.target.layer - link.source.layer - 1
         chain = chains.setdefault((link.source, link.out), [])
         missing = span - len(chain)
-        if missing > left:
+        if missing > left or span > SPAN:
             pieces.append(_Piece(link.source, link.target, link.out, link.into))
             continue
         left -= max(missing, 0)
@@ -270,7 +271,9 @@ def curve(points: Sequence[Point], dx: float = 0.0, dy: float = 0.0) -> str:
     """
     p = [(round(x + dx, 1), round(y + dy, 1)) for x, y in points]
     path = f"M{p[0][0]:g} {p[0][1]:g}"
-    for (x, y), (u, v) in pairwise(p):
+    # a way through many layers is mostly one straight line
+    inner = [b for a, b, c in zip(p, p[1:], p[2:]) if not a[1] == b[1] == c[1]]
+    for (x, y), (u, v) in pairwise([p[0], *inner, *p[1:][-1:]]):
         if x == u and y == v:
             continue
         m = round((x + u) / 2, 1)

@@ -193,17 +193,27 @@ class _Lifter:
 
     def _constant(self, array: Any, tensor: Tensor | None = None) -> Symbol:
         """An array that no tape knows: by its formula, if that was recorded."""
-        found = self.constants.get(id(array))
-        if found is None:
+        todo = [array]
+        while todo:  # what it was computed from first
+            a = todo[-1]
+            made = kept.formulas.get(a)
+            missing = [x for x in _arrays(made) if id(x) not in self.constants] if made is not None else []
+            if id(a) in self.constants or not missing:
+                self._take_array(todo.pop())
+            else:
+                todo += missing
+        found = self.constants[id(array)]
+        if tensor is not None:
+            self.tensors.setdefault(found.var, tensor)
+        return found
+
+    def _take_array(self, array: Any) -> None:
+        """The symbol of an array whose operands have theirs."""
+        if id(array) not in self.constants:
             made = kept.formulas.get(array)
             found = self._computed(array, made) if made is not None else None
-            if found is None:
-                found = self.builder.constant(array)
-            self.constants[id(array)] = found
-            self._name(array, found.var)
-            if tensor is not None:
-                self.tensors[found.var] = tensor
-        return found
+            self.constants[id(array)] = self.builder.constant(array) if found is None else found
+            self._name(array, self.constants[id(array)].var)
 
     def _computed(self, array: Any, made: Made) -> Symbol | None:
         """The equation that made an array; None if it does not give these values any more."""
@@ -215,8 +225,7 @@ class _Lifter:
         def operand(x: Any) -> Any:
             if not isinstance(x, np.ndarray):
                 return x
-            number = not x.ndim and not x.flags.writeable  # dispatch.constant's
-            return x.item() if number else self._constant(x)
+            return x.item() if _is_number(x) else self.constants[id(x)]
 
         n = made.op.nargs
         listed = map(operand, made.args[0] if n < 0 else made.args[:n])
@@ -228,3 +237,14 @@ class _Lifter:
         result: Symbol = self.builder.add(made.op, args)
         self.times.update(dict.fromkeys(self.builder.equations[before:], made.time))
         return result
+
+
+def _is_number(x: Any) -> bool:
+    """Whether an array is a number of the user's: dispatch.constant's."""
+    return not x.ndim and not x.flags.writeable
+
+
+def _arrays(made: Made) -> list[Any]:
+    """The arrays that an array was computed from."""
+    listed = made.args[0] if made.op.nargs < 0 else made.args[: made.op.nargs]
+    return [x for x in listed if isinstance(x, np.ndarray) and not _is_number(x)]

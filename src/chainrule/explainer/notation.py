@@ -13,6 +13,7 @@ from fractions import Fraction
 from math import isclose, isfinite, sqrt
 from typing import Any
 
+from ..ops import arithmetic
 from ..ops.record import ADD, ATOM, BIG, DOT, HAD, MUL, NEG, POW, Op
 from ..types import int64
 from .expr import Expr, Symbol
@@ -23,6 +24,8 @@ _OPENING = ("(", "\x01", ",", "|", "[", ";", r"\lVert", r"\lfloor", r"\lceil", r
 _CLOSING = (")", "\x02", ",", "|", "]", ";", r"\right|", r"\rVert", r"\rfloor", r"\rceil")
 _RELATIONS = ("=", "<", ">", r"\ge", r"\le", r"\ne", r"\approx", r"\in", r"\text")
 _BETWEEN_NUMBERS = re.compile(r"(\S) \\, (?=\d)")
+_SUMS = (arithmetic.add, arithmetic.sub)
+MOST_TERMS, LISTED = 24, 4  # terms that are written out; of more than that, how many are
 _sizes: Mapping[int, str] = {}
 
 
@@ -152,6 +155,33 @@ def _operation(x: Expr) -> tuple[str, int]:
         texts[place.index] = text
     found = _tidy(shape.format(*texts))
     return found, min(power, NEG) if found.startswith("-") else power
+
+
+def without_middle(x: Any) -> Any:
+    """The formula with long sums cut short: their first terms, dots, and the last one."""
+    if not isinstance(x, Expr):
+        return x
+    if x.op in _SUMS:
+        terms = list(_terms(x))
+        if len(terms) > MOST_TERMS:
+            first, *rest = (without_middle(t) for t in (*terms[: LISTED - 1], terms[-1]))
+            found = first
+            for t in (*rest[:-1], Ellipsis, rest[-1]):
+                found = Expr(arithmetic.add, (found, t), x.spec)
+            return found
+    return x.with_operands(tuple(map(without_middle, x.operands)))
+
+
+def _terms(x: Expr) -> Iterator[Any]:
+    """What a formula adds up, from left to right; what it takes away as a negative."""
+    todo: list[Any] = [x]
+    while todo:
+        a = todo.pop()
+        if isinstance(a, Expr) and a.op in _SUMS:
+            left, right = a.operands
+            todo += [right if a.op is arithmetic.add else Expr(arithmetic.neg, (right,), a.spec), left]
+        else:
+            yield a
 
 
 class _Place:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import source_line
-from .derivation import Step
+from .derivation import Step, Term
 from .expr import Symbol
-from .notation import sizes, tex
+from .notation import LISTED, MOST_TERMS, sizes, tex, without_middle
 from .sums import Line
 from .unicode import plain
 from .words import word
@@ -50,6 +50,7 @@ def sides(e: Explanation, symbol: Symbol, formula: Any) -> tuple[str, str]:
     """The two sides of a line in LaTeX, in the notation that was asked for; an input has no right one."""
     if formula is None:
         return symbol.tex, ""
+    formula = without_middle(formula)
     with sizes(e.counts):
         if e.notation == "sum":
             line = Line(symbol, formula)
@@ -102,10 +103,12 @@ def text_page(e: Explanation) -> str:
 
 def _terms(e: Explanation, s: Step) -> Iterator[str]:
     """The edges of a sum over several uses."""
-    if len(s.terms) > 1:
-        for t in s.terms:
-            part = plain(sides(e, s.symbol, t.formula)[1])
-            yield f"      {word('through', e.lang)} {t.consumer.text}: {part}"
+    shown, more = several(s)
+    for t in shown:
+        part = plain(sides(e, s.symbol, t.formula)[1])
+        yield f"      {word('through', e.lang)} {t.consumer.text}: {part}"
+    if more:
+        yield f"      {word('more', e.lang).format(more)}"
 
 
 def latex_page(e: Explanation) -> str:
@@ -127,9 +130,12 @@ def markdown_page(e: Explanation) -> str:
             shown = f" — {value(e.shown(s), e.lang)}" if e.values and s.value is not None else ""
             place = f"  `{source_line(s.where).rpartition(': ')[2]}`" if s.where is not None else ""
             out.append(f"- ${equation(e, s)}${shown}{place}")
-            for t in _several(s):
+            shown_terms, more = several(s)
+            for t in shown_terms:
                 part = sides(e, s.symbol, t.formula)[1]
                 out.append(f"  - {word('through', e.lang)} ${t.consumer.tex}$: ${part}$")
+            if more:
+                out.append(f"  - {word('more', e.lang).format(more)}")
         out.append("")
     if e.notes:
         out += [f"### {word('observations', e.lang)}", "", *(f"- {n.text(e.lang)}" for n in e.notes), ""]
@@ -142,5 +148,9 @@ def markdown_page(e: Explanation) -> str:
     return "\n".join(out) + "\n"
 
 
-def _several(s: Step) -> list[Any]:
-    return s.terms if len(s.terms) > 1 else []
+def several(s: Step) -> tuple[list[Term], int]:
+    """The terms of a gradient that is a sum, and how many more there are of a long one."""
+    if len(s.terms) < 2:
+        return [], 0
+    shown = s.terms if len(s.terms) <= MOST_TERMS else s.terms[:LISTED]
+    return shown, len(s.terms) - len(shown)

@@ -18,6 +18,7 @@ _WORDS = {
     "scalar": ("a number", "标量"),
     "sum_over": ("the sum over", "对以下各路求和："),
     "through": ("through", "经由"),
+    "more": ("… and {0} more", "……另有 {0} 项"),
     "layout": (
         "∂L/∂v has the shape of v (denominator layout); rows of a matrix are the samples of the batch.",
         "∂L/∂v 与 v 形状相同（分母布局）；矩阵的每一行是批次中的一个样本。",

@@ -14,7 +14,7 @@ from ..derivation import Step
 from ..drawing import style, svg_of, svg_of_scope
 from ..expr import symbols_in
 from ..graph import Graph, Scope
-from ..pages import equation, legend, sides
+from ..pages import equation, legend, several, sides
 from ..words import word
 from .heat import picture
 from .listing import Listing
@@ -195,10 +195,12 @@ class _Page:
 
     def terms(self, s: Step) -> str:
         """The edges of a sum over several uses."""
-        if len(s.terms) < 2:
+        shown, more = several(s)
+        if not shown:
             return ""
-        parts = [(t.consumer.tex, sides(self.e, s.symbol, t.formula)[1]) for t in s.terms]
-        rows = (f"<li>{self.word('through')} {math(to)}: {math(part)}</li>" for to, part in parts)
+        parts = [(t.consumer.tex, sides(self.e, s.symbol, t.formula)[1]) for t in shown]
+        rows = [f"<li>{self.word('through')} {math(to)}: {math(part)}</li>" for to, part in parts]
+        rows += [f"<li>{self.word('more', more)}</li>"] if more else []
         return f'<ul class="terms">{"".join(rows)}</ul>'
 
     def value(self, s: Step) -> str:
