@@ -233,3 +233,7 @@ def test_collecting_keeps_the_value_of_random_formulas(seed):
 def test_the_sums_written_out():
     e = cr.derive("sum((w*x + b - y)**2)/2", ["b"], shapes={"x": "n", "y": "n"}, notation="sum")
     assert "∂L/∂b = Σᵢ₌₁" in str(e)
+
+
+def test_a_symbol_that_stands_alone_has_the_derivative_1():
+    assert [str(s) for s in cr.derive("w*x + b").backward] == ["∂L/∂w = x", "∂L/∂x = w", "∂L/∂b = 1"]

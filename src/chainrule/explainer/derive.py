@@ -88,7 +88,7 @@ def resolved(source: Parsed, wrt: str | Sequence[str] | None, text: str) -> Deri
     steps = [Step("input", symbols[v], None, v.shape) for v in program.inputs]
     steps.append(Step("forward", symbols[result], forward, result.shape))
     for v, g in zip(wanted, joint.outputs):
-        plain: Formula = reverse.formula(g) if g in reverse.made else np.zeros(()).item()
+        plain: Formula = reverse.formula(g) if g in reverse.made else float(g is seed)  # 1, or nothing
         steps.append(Step("backward", gradients[v], collected(plain), v.shape))
     check(program, steps[len(program.inputs) + 1 :], symbols)
     legend = {**letters.legend}

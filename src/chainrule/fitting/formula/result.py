@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ...explainer.formula import formula as parsed
+from ...explainer.formula_text import plain_name
 from ..charts import Picture, axes, png
 from ..history import History
 from ..model_file import save_model
@@ -203,16 +204,16 @@ class FormulaFit(FormulaModel):
     def gradients(self) -> Any:
         """The derivation of the loss of one row by each parameter: an `Explanation`, or None."""
         from ...explainer.derive import derive
-        from ...explainer.formula_text import Text
 
         right, left = self._parts.right.show(), self._parts.left.show()
-        names = {*self.columns, *self.params}
-        text = f"({right} - {left})**2" if self._squares.of.squares else right
+        text = f"({right} - ({left}))**2" if self.squares else right
         text = f"({text})/2" if self.loss_name == "half-sum" else text
-        shapes = dict.fromkeys(parsed(Text(text), {}).letters, ()) | {n: () for n in names if n in text}
+        known = {*self.columns, *self.params}
+        names = {e.id for e in ast.walk(ast.parse(text)) if isinstance(e, ast.Name)}
+        scalars = {n: () for n in names if plain_name(n) in known}
         try:
-            return derive(text, [n for n in self.names if n in text], shapes=_scalars(text, shapes))
-        except (ValueError, RuntimeError):
+            return derive(text, [n for n in self.names if n in map(plain_name, names)], shapes=scalars)
+        except (ValueError, RuntimeError):  # no finite value near ordinary points, so it cannot be checked
             return None
 
     @property
@@ -260,14 +261,6 @@ class FormulaFit(FormulaModel):
             return page(self)
         write_file(path, page(self))
         return None
-
-
-def _scalars(text: str, shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """The shapes of the names that are in a formula."""
-    import ast
-
-    names = {e.id for e in ast.walk(ast.parse(text, mode="eval")) if isinstance(e, ast.Name)}
-    return {n: s for n, s in shapes.items() if n in names}
 
 
 __all__ = ["NAMES", "FormulaFit", "FormulaModel", "History", "model_from"]
