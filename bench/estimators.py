@@ -16,6 +16,7 @@ import tempfile
 import time
 import warnings
 from datetime import date
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from . import report
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         for threads in map(int, options.threads.split(","))
     ]
     if options.write:
-        machine = report.machine(("numpy", "scikit-learn", "llvmlite"))
+        machine = f"{report.machine(('numpy', 'llvmlite'))}, scikit-learn {version('scikit-learn')}"
         report.put("sklearn", f"Measured {date.today()} on {machine}.\n\n### {TITLE}\n\n{text(rows)}")
     return 0
 
