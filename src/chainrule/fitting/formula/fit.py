@@ -140,8 +140,9 @@ def _defined(squares: Squares, began: Start, given: Data) -> None:
     whole = squares.whole(began.p)
     with np.errstate(all="ignore"):
         value, jacobian = squares.model.jacobian(whole, squares.data)
-    bad = np.flatnonzero(~np.isfinite(value))
+    bad, what = np.flatnonzero(~np.isfinite(value)), "formula"
     if not len(bad):
+        what = "formula's derivative"
         bad = np.flatnonzero(~np.isfinite(jacobian).all(1))
     row = int(bad[0])
     here = {n: float(given.columns[n][row]) for n in squares.model.columns}
@@ -151,8 +152,8 @@ def _defined(squares: Squares, began: Start, given: Data) -> None:
         here,
         given.table,
         row,
-        f"the formula has no value at the start point ({began.words})",
-        "give a start at which every row has a value (--init name=value), or bounds that keep to one",
+        f"the {what} has no value at the start point ({began.words})",
+        "give a start where every row has one (--init name=value), or bounds that keep to one",
     )
 
 

@@ -44,7 +44,7 @@ def first_bad(text: Text, values: Mapping[str, float]) -> tuple[ast.expr, str]:
         value = _value(e, values)
         if not np.isfinite(value):
             return e, _words(e, value, values)
-    return text.tree, "its derivative is not finite"
+    return text.tree, "it is not finite"
 
 
 def _inside_out(e: ast.AST) -> Iterator[ast.expr]:
