@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from .model_file import load_model
@@ -21,4 +22,4 @@ def load_fit(path: Any) -> Any:
         return model_from(arrays, facts)
     from .table.fit import model_from as table_from
 
-    return table_from(arrays, facts)
+    return table_from(arrays, facts, os.fspath(path))

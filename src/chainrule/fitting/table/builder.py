@@ -36,6 +36,7 @@ _BOOLEANS = ({"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?Z?")
 _OTHER_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}( .*)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,' ]\d{3})+([.]\d+)?")
+_MOST_ROOM = 1 << 26  # rows; an estimate may be far too high
 _FLOAT_DIGITS_LOST = 2.0**53
 
 
@@ -45,6 +46,7 @@ class Builder:
     def __init__(
         self, name: str, source: str, word: str, *, kind: Kind | None = None,
         levels: Sequence[str] | None = None, dtype: Any = np.float64, decimal: str = ".",
+        room: int = 0,
     ) -> None:  # fmt: skip
         self.name, self.source, self.word = name, source, word
         self.kind, self.dtype, self.decimal = kind, np.dtype(dtype), decimal
@@ -52,14 +54,17 @@ class Builder:
         self.codes: dict[str, int] = {text: i for i, text in enumerate(levels or ())}
         lower = {text.lower(): i for text, i in self.codes.items()}
         self.folded = lower if lower and any(set(lower) <= pair for pair in _BOOLEANS) else {}
-        self.parts: list[Array] = []
+        self.rows, self.room = 0, room
+        self.values: Array | None = None
         self.unseen = 0  # rows before the first value
+        self.gaps = False  # whether some of its numbers were missing
         self.problem: InputError | None = None
 
     @property
     def numeric(self) -> bool:
-        """Whether the next chunk may come as numbers parsed by NumPy."""
-        return self.kind in ("number", "integer") and self.decimal == "." and self.dtype.itemsize <= 8
+        """Whether the next chunk may come as numbers parsed by NumPy: all that came were that."""
+        plain = self.decimal == "." and self.dtype.itemsize <= 8 and not self.gaps
+        return plain and self.kind in ("number", "integer")
 
     def add_array(self, values: Array, lines: Sequence[int]) -> None:
         """The next rows, as an array: numbers and times as they are, others by their texts."""
@@ -69,7 +74,7 @@ class Builder:
             return
         if self.kind is None:
             self._begin("date" if kind == "date" else "number")
-        self.parts.append((days(values) if kind == "date" else values).astype(self.dtype))
+        self._store((days(values) if kind == "date" else values).astype(self.dtype))
 
     def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
         """The next rows, as the texts of a file."""
@@ -80,19 +85,17 @@ class Builder:
                 return
             self._begin(found)
         if self.kind in ("number", "integer"):
-            self.parts.append(self._numbers(texts, lines))
+            self._store(self._numbers(texts, lines))
         elif self.kind == "date":
-            self.parts.append(self._dates(texts, lines))
+            self._store(self._dates(texts, lines))
         else:
-            self.parts.append(self._codes(texts))
+            self._store(self._codes(texts))
 
     def _begin(self, kind: Kind) -> None:
         self.kind = kind
         coded = kind in ("category", "boolean", "text")
         if self.unseen:
-            self.parts.append(
-                np.full(self.unseen, -1 if coded else np.nan, np.int32 if coded else self.dtype)
-            )
+            self._store(np.full(self.unseen, -1 if coded else np.nan, np.int32 if coded else self.dtype))
 
     def _kind_of(self, texts: Sequence[str], lines: Sequence[int]) -> Kind | None:
         """What the texts of the first chunk are; None while all are missing."""
@@ -160,6 +163,7 @@ class Builder:
                     return np.fromiter(map(float, texts), self.dtype, len(texts))
             except ValueError:
                 pass
+        self.gaps = True
         found = np.empty(len(texts), self.dtype)
         for i, text in enumerate(texts):
             text = text.strip()
@@ -193,7 +197,11 @@ class Builder:
         return days(np.array(plain, "datetime64[us]")).astype(self.dtype)
 
     def _codes(self, texts: Sequence[str]) -> Array:
-        codes, known = self.codes, np.empty(len(texts), np.int32)
+        codes = self.codes
+        quick = list(map(codes.get, texts))
+        if None not in quick:
+            return np.array(quick, np.int32)
+        known = np.empty(len(texts), np.int32)
         for i, text in enumerate(texts):
             code = codes.get(text)
             if code is None:
@@ -211,14 +219,26 @@ class Builder:
             known[i] = code
         return known
 
+    def _store(self, part: Array) -> None:
+        """Append values, into room that was asked for at once: its pages cost nothing until they are used."""
+        end = self.rows + len(part)
+        if self.values is None:
+            self.values = np.empty(max(min(self.room, _MOST_ROOM), end), part.dtype)
+        elif end > len(self.values):
+            more = np.empty(max(end, len(self.values) * 3 // 2), part.dtype)
+            more[: self.rows] = self.values[: self.rows]
+            self.values = more
+        self.values[self.rows : end] = part
+        self.rows = end
+
     def finish(self) -> Column:
-        """The column; the builder's parts are given up on the way, so that no value is held twice."""
+        """The column of all rows that came."""
         if self.kind is None:
             self._begin("number")
-        parts, self.parts = self.parts, []
         coded = self.kind in ("category", "boolean", "text")
-        values = np.concatenate(parts) if parts else np.empty(0, np.int32 if coded else self.dtype)
-        del parts
+        found = self.values
+        values = np.empty(0, np.int32 if coded else self.dtype) if found is None else found[: self.rows]
+        self.values = None
         if self.kind == "number" and values.size and _whole(values):
             self.kind = "integer"
         if not coded:

@@ -170,7 +170,7 @@ def _network(facts: Any, schema: Schema, name: str) -> dict[str, Any]:
         whole = (
             all(type(w) is int and w > 0 for w in widths)
             and sum(a * b for a, b in zip(widths, widths[1:])) <= _MOST_WEIGHTS
-            and facts["activation"] in ACTIVATIONS
+            and facts["activation"] in list(ACTIVATIONS)
             and isinstance(dropout, (int, float))
             and 0 <= dropout < 1
         )

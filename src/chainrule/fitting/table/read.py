@@ -44,7 +44,7 @@ def read_table(
     builders = [
         Builder(
             name, source.source, source.word, kind="category" if name in categories else None,
-            dtype=dtype, decimal=source.decimal,
+            dtype=dtype, decimal=source.decimal, room=source.about,
         )
         for name in names
     ]  # fmt: skip
@@ -106,7 +106,14 @@ def _chunks(
     """Give every chunk's columns to their builders, then the chunk."""
     wanted = [source.names.index(n) for n in names]
     also = [source.names.index(n) for n in keep]
-    for chunk in source.chunks(lambda: not also and all(b.numeric for b in builders), {*wanted, *also}):
+
+    def kinds() -> dict[int, str] | None:
+        if any(b.kind is None for b in builders):
+            return None
+        found = {i: "f8" if b.numeric else "O" for i, b in zip(wanted, builders)}
+        return found | dict.fromkeys(also, "O")
+
+    for chunk in source.chunks(kinds, {*wanted, *also}):
         for builder, i in zip(builders, wanted):
             values = chunk.columns[i]
             if isinstance(values, np.ndarray):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from ..problem import InputError, problem, system_problem
 from .columns import Array
-from .text import Chunk, TextFile, missing_file
+from .text import Chunk, Kinds, TextFile, missing_file
 
 _CELLS = 400_000  # of one chunk
 
@@ -24,8 +24,9 @@ class Source(Protocol):
     names: list[str]
     decimal: str
     remarks: list[str]
+    about: int  # rows, estimated
 
-    def chunks(self, numeric: Callable[[], bool], wanted: Collection[int]) -> Iterator[Chunk]:
+    def chunks(self, kinds: Kinds, wanted: Collection[int]) -> Iterator[Chunk]:
         """The rows, with the wanted columns."""
 
 
@@ -59,6 +60,7 @@ class Columns:
         self.names = list(columns)
         self.columns = list(columns.values())
         lengths = {name: len(c) for name, c in columns.items()}
+        self.about = next(iter(lengths.values()), 0)
         if not lengths:
             raise problem(f"{source} has no columns", file=source)
         if len(set(lengths.values())) > 1:
@@ -69,7 +71,7 @@ class Columns:
                 file=source,
             )
 
-    def chunks(self, numeric: Callable[[], bool], wanted: Collection[int]) -> Iterator[Chunk]:
+    def chunks(self, kinds: Kinds, wanted: Collection[int]) -> Iterator[Chunk]:
         """The rows, as slices of the arrays."""
         rows, most = len(self.columns[0]), max(_CELLS // len(self.columns), 1)
         for start in range(0, rows, most):
@@ -99,10 +101,11 @@ class ParquetFile:
             self.file = parquet.ParquetFile(path)
         except (OSError, ValueError) as error:
             raise problem(f"{path} is no Parquet file", came=str(error).split("\n")[0], file=path) from None
+        self.about = self.file.metadata.num_rows
         self.names = [str(name) for name in self.file.schema_arrow.names]
         _unique(self.names, path)
 
-    def chunks(self, numeric: Callable[[], bool], wanted: Collection[int]) -> Iterator[Chunk]:
+    def chunks(self, kinds: Kinds, wanted: Collection[int]) -> Iterator[Chunk]:
         """The rows, a batch at a time."""
         names = [n for i, n in enumerate(self.names) if i in wanted]
         line = 1
