@@ -27,6 +27,7 @@ __all__ = ["load_model", "pack", "read_whole", "save_model"]
 
 VERSION = "1"
 Array = np.ndarray[Any, Any]
+Place = tuple[np.dtype[Any], tuple[int, ...], int]
 _HEADER = 1 << 26  # bytes of a header, at most
 _FILE = 1 << 34  # … and of a file
 _KEYS = {"chainrule", "kind", "facts", "crc32"}
@@ -44,6 +45,7 @@ def save_model(path: Any, kind: str, arrays: Mapping[str, Array], facts: Mapping
     >>> kind, arrays["w"].tolist(), facts["formula"]
     ('formula', [2.0], 'y = w*x')
     """
+    data = pack(kind, arrays, facts, finite=True)
     for name, a in arrays.items():
         if not _finite(a):
             raise problem(
@@ -51,7 +53,7 @@ def save_model(path: Any, kind: str, arrays: Mapping[str, Array], facts: Mapping
                 fix="train again with a smaller learning rate, or look for extreme values in the data",
                 file=path,
             )
-    write_file(path, pack(kind, arrays, facts, finite=True))
+    write_file(path, data)
 
 
 def load_model(path: Any, kinds: Collection[str]) -> tuple[str, dict[str, Array], dict[str, Any]]:
@@ -109,15 +111,15 @@ def read_whole(
             length = int.from_bytes(head, "little")
             if len(head) < 8 or length > min(_HEADER, status.st_size - 8):
                 raise _broken(name, what, "it is too short" if status.st_size else "it is empty")
-            header = file.read(length)
-            rest = file.read(_FILE)
+            metadata, entries = _header(file.read(length), name, what)
+            _know(metadata, kinds, name, what)
+            places = _places(entries, status.st_size - 8 - length, name, what)
+            rest = file.read(status.st_size - 8 - length)  # a claim that is checked: this much is there
     except OSError as error:
         raise system_problem(f"cannot read {name}", error, file=name) from None
-    metadata, entries = _header(header, name, what)
-    _know(metadata, kinds, name, what)
     if metadata["crc32"] != _checksum(metadata["kind"], metadata["facts"], [rest]):
         raise _broken(name, what, "its checksum is wrong")
-    arrays = _arrays(entries, rest, name, what)
+    arrays = _arrays(places, rest, name, what)
     if finite and not all(map(_finite, arrays.values())):
         raise _broken(name, what, "it has numbers that are not finite")
     try:
@@ -189,9 +191,9 @@ def _know(metadata: Mapping[str, str], kinds: Collection[str], name: str, what: 
         )
 
 
-def _arrays(entries: Mapping[str, Any], data: bytes, name: str, what: str) -> dict[str, Array]:
-    """The arrays that lie one after the other in the data, to its last byte."""
-    arrays: dict[str, Array] = {}
+def _places(entries: Mapping[str, Any], size: int, name: str, what: str) -> dict[str, Place]:
+    """Where each array lies: one after the other, from the first byte to the last of so many."""
+    places: dict[str, Place] = {}
     at = 0
     try:
         for key, entry in sorted(entries.items(), key=lambda item: tuple(item[1]["data_offsets"])):
@@ -200,17 +202,23 @@ def _arrays(entries: Mapping[str, Any], data: bytes, name: str, what: str) -> di
             dtype = DTYPES[CODES[code]].np
             if not whole or len(entry) != 3 or offsets != [at, at + math.prod(shape) * dtype.itemsize]:
                 raise ValueError
+            places[key] = dtype, tuple(shape), at
             at = offsets[1]
-            if at > len(data):
-                raise ValueError
-            part = np.frombuffer(data, np.uint8, at - offsets[0], offsets[0])
-            if dtype == np.bool_ and part.size and part.max() > 1:
-                raise ValueError
-            arrays[key] = np.array(part).view(dtype).reshape(shape)
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _broken(name, what, "its header and its arrays do not fit") from None
-    if at != len(data):
+        at = -1
+    if at != size:
         raise _broken(name, what, "its header and its arrays do not fit")
+    return places
+
+
+def _arrays(places: Mapping[str, Place], data: bytes, name: str, what: str) -> dict[str, Array]:
+    """The arrays at these places of the data, as copies."""
+    arrays: dict[str, Array] = {}
+    for key, (dtype, shape, at) in places.items():
+        part = np.frombuffer(data, np.uint8, math.prod(shape) * dtype.itemsize, at)
+        if dtype == np.bool_ and part.size and part.max() > 1:
+            raise _broken(name, what, "it has booleans that are neither true nor false")
+        arrays[key] = np.array(part).view(dtype).reshape(shape)
     return arrays
 
 
