@@ -12,6 +12,7 @@ import scipy.sparse
 import chainrule as cr
 from chainrule.sklearn import MLPClassifier, MLPRegressor, data
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X = np.random.RandomState(0).rand(40, 3)
 Y = np.arange(40) % 3
 ACTIVATIONS = (
@@ -71,6 +72,24 @@ def test_losses_that_do_not_tell_samples_apart() -> None:
         "  came:     a Tensor of shape () for 40 samples\n"
         "  expected: a tensor of shape (40,) or (40, outputs): a loss for each sample\n"
         '  fix:      use reduction="none", or leave out .mean() and .sum()',
+    )
+
+
+def test_activations_that_change_the_shape() -> None:
+    refused(
+        lambda: MLPRegressor(hidden_layer_sizes=(7,), activation=lambda z: z.sum(1)).fit(X, X[:, 0]),
+        "the activation does not give a value for each hidden value\n  came:     a Tensor of shape (40,)\n"
+        "  expected: a tensor of shape (40, 7): (samples, hidden values)",
+    )
+    refused(
+        lambda: MLPRegressor(hidden_layer_sizes=(7,), activation=lambda z: 3).fit(X, X[:, 0]),
+        "the activation does not give a value for each hidden value\n  came:     a int\n"
+        "  expected: a tensor of shape (40, 7): (samples, hidden values)",
+    )
+    refused(
+        lambda: MLPRegressor(activation=cr.nn.PReLU()).fit(X, X[:, 0]),
+        "activation does not take this value\n  came:     activation=PReLU(num_parameters=1)\n"
+        "  expected: a function without parameters of its own: nobody trains them",
     )
 
 

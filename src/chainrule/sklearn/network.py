@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import nn, rand, sigmoid, tanh
+from ..errors import message
 from ..tensor import Tensor
 
 F = nn.functional
@@ -105,11 +106,25 @@ def forward(
         x = x @ w + b
         if i < last:
             chosen = network.activations[i]
-            x = ACTIVATIONS[chosen](x) if isinstance(chosen, str) else chosen(x)
+            x = ACTIVATIONS[chosen](x) if isinstance(chosen, str) else _activated(chosen, x)
             p = network.dropout[i]
             if generator is not None and p:
                 x = x * (rand(x.shape, generator=generator, dtype=x.dtype) >= p) / (1 - p)
     return x
+
+
+def _activated(activation: Function, z: Tensor) -> Tensor:
+    """The user's own activation of a layer."""
+    h = activation(z)
+    if isinstance(h, Tensor) and h.shape == z.shape:
+        return h
+    raise ValueError(
+        message(
+            "the activation does not give a value for each hidden value",
+            came=f"a {type(h).__name__}" + (f" of shape {tuple(h.shape)}" if isinstance(h, Tensor) else ""),
+            expected=f"a tensor of shape {tuple(z.shape)}: (samples, hidden values)",
+        )
+    )
 
 
 def losses(network: Network, z: Tensor, y: Tensor) -> Tensor:
@@ -121,8 +136,6 @@ def losses(network: Network, z: Tensor, y: Tensor) -> Tensor:
 
 
 def _refuse(rows: Any, z: Tensor) -> None:
-    from ..errors import message
-
     shape = f" of shape {tuple(rows.shape)}" if isinstance(rows, Tensor) else ""
     raise ValueError(
         message(

@@ -92,6 +92,8 @@ def activations(value: Any, layers: int) -> tuple[Any, ...]:
         if not callable(one) and not (isinstance(one, str) and one in ACTIVATIONS):
             names = ", ".join(map(repr, ACTIVATIONS))
             raise wrong("activation", value, f"one of {names}, a function of a tensor, or a list of these")
+        if hasattr(one, "parameters") and list(one.parameters()):
+            raise wrong("activation", value, "a function without parameters of its own: nobody trains them")
     return chosen
 
 
