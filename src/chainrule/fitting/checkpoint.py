@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import re
 import time
@@ -48,6 +50,7 @@ class Checkpoint:
     def __init__(self, path: Any, every: float = 30.0) -> None:
         self.path, self.every = os.fspath(path), every
         self._last = time.monotonic()  # a clock that nobody sets
+        self._swept = False
 
     def due(self) -> bool:
         """Whether so many seconds have passed since the last save."""
@@ -57,15 +60,25 @@ class Checkpoint:
         """Write the state: nested dicts, lists and tuples of numbers, text, None, arrays and tensors."""
         arrays: dict[str, Any] = {}
         tree = _encoded(state, arrays)
+        if not self._swept:
+            self._sweep()
         write_file(self.path, pack("checkpoint", arrays, {"state": tree}, finite=False))
         self._last = time.monotonic()
+
+    def _sweep(self) -> None:
+        """Remove what a process left that was killed while it wrote this file."""
+        folder, name = os.path.split(os.path.realpath(self.path))
+        for left in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name[:100])}.*.tmp")):
+            with contextlib.suppress(OSError):
+                os.unlink(left)
+        self._swept = True
 
     def refuse_unfinished(self) -> None:
         """InputError if the file exists and is anything but the checkpoint of a run that came to its end."""
         if not os.path.lexists(self.path):
             return
         try:
-            finished = self.load().get("stopped") in ("epochs", "patience")
+            finished = self.load().get("stopped") in ("epochs", "patience", "diverged")
         except InputError:
             raise problem(
                 f"{self.path} exists and is not a checkpoint",

@@ -18,7 +18,7 @@ from .divergence import Diverged, diverged, first_bad, gradient_norm, rate_that_
 from .history import History
 from .identity import identity_of, same_run
 from .interrupts import Interrupts
-from .problem import problem
+from .problem import InputError, problem
 from .progress import Progress
 from .state import RunState, State
 
@@ -111,6 +111,8 @@ class Loop:
         self._began = time.monotonic()
         self._start = self.state.copy()
         self.stopped = "epochs"
+        if self.checkpoint is not None and not self.resume:
+            self.checkpoint.save(self._state(None))  # a folder that refuses it is better known now than later
         try:
             with Interrupts() as interrupts:
                 self._run(interrupts)
@@ -122,8 +124,6 @@ class Loop:
     def _run(self, interrupts: Interrupts) -> None:
         while self.epoch < self.epochs and not self._patience_ended():
             self._epoch(interrupts)
-            if self._batch:  # interrupted in the middle
-                break
             if interrupts.wanted:
                 break
         if interrupts.wanted:
@@ -227,7 +227,7 @@ class Loop:
         return self.epoch - self.best_epoch >= max(self.patience, 1)
 
     def _put_back_best(self) -> None:
-        if self.monitor is not None and self.best_epoch and self.best_epoch != self.epoch + bool(self._batch):
+        if self.best_epoch:
             self.state.set_values(self._kept)
 
     # ----- divergence
@@ -246,8 +246,9 @@ class Loop:
                 norm = gradient_norm(self.batches, bad - 1, self.state)
             works = rate_that_works(self.batches, self.state, self._start, step)
         self.state.start_over(self._start)
-        if self.monitor is not None and self.best_epoch:
-            self.state.set_values(self._kept)
+        self._put_back_best()
+        if self.checkpoint is not None:
+            self.checkpoint.save(self._state("diverged"))
         raise diverged(step, self.epoch + 1, lr, loss, norm, works, at_start)
 
     # ----- checkpoints
@@ -279,9 +280,28 @@ class Loop:
         if not self.resume:
             self.checkpoint.refuse_unfinished()
             return
-        saved = self.checkpoint.load()
-        same_run(saved["identity"], self.identity, self.checkpoint.path)
-        self.state.check(saved["run"], self.checkpoint.path)
+        saved, path = self.checkpoint.load(), self.checkpoint.path
+        same_run(saved.get("identity"), self.identity, path)
+        if saved.get("stopped") == "diverged":
+            raise problem(
+                f"{path} is the checkpoint of a run that diverged: it would diverge again",
+                fix="start anew with a smaller learning rate",
+                file=path,
+            )
+        try:
+            self._take_up(saved)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise problem(
+                f"{path} is damaged: the run cannot go on from it",
+                came=f"{type(error).__name__}: {error}",
+                fix="start anew with another file",
+                file=path,
+            ) from None
+
+    def _take_up(self, saved: State) -> None:
+        self.state.check(saved["run"], self.checkpoint.path if self.checkpoint else "")
         self.epoch, self._batch = saved["epoch"], saved["batch"]
         if self._batch:
             self._drawn = saved["drawn"]
