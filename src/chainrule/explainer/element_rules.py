@@ -8,6 +8,7 @@ from typing import Any
 
 from ..ops import arithmetic, classes, index, loss, movement, nn, product, rearrange, reduce, view
 from ..ops.record import Op, Spec
+from .counts import Count
 from .elements import RULES, At, Index, Place, Rule, Same, Tree, aligned, combined, element, fresh, total
 from .expr import Expr, Symbol, is_number
 
@@ -32,7 +33,7 @@ def _times(x: Expr, *factors: Tree) -> Tree:
 
 
 def _over(x: Expr, n: int) -> Tree:
-    return Expr(arithmetic.div, (1, n), Spec((), x.spec.dtype))
+    return Expr(arithmetic.div, (1, Count(n)), Spec((), x.spec.dtype))
 
 
 # ----- the same numbers in another place

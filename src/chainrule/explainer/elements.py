@@ -19,8 +19,9 @@ import numpy as np
 from ..ops import arithmetic
 from ..ops.record import ATOM, BIG, Op, Spec
 from ..types import FROM_NUMPY, float64
+from .counts import Count
 from .expr import Expr, Symbol, is_number, symbols_in, value_of
-from .notation import count, written
+from .notation import limit, written
 
 
 class Index:
@@ -64,7 +65,7 @@ class Sum:
     def written(self) -> tuple[str, int]:
         """LaTeX and binding power."""
         text, power = written(self.body)
-        signs = "".join(rf"\sum_{{{i.letter}=1}}^{{{count(i.size)}}} " for i in self.indices)
+        signs = "".join(rf"\sum_{{{i.letter}=1}}^{{{limit(i.size)}}} " for i in self.indices)
         return signs + (text if power >= BIG else rf"\left({text}\right)"), BIG
 
 
@@ -151,20 +152,24 @@ def factors_of(x: Tree) -> list[Tree]:
 
 def multiplied(factors: list[Tree]) -> Tree:
     """A product in the usual order: the number, the rest, Σ last."""
-    above, below, rest = 1.0, 1.0, []
+    above, below, rest = 1.0, 1, []
     for f in factors:
         if is_number(f):
             above *= f
         elif _is_share(f):
-            below *= f.operands[1]
+            above, below = _divided(above, below, f.operands[1])
         else:
             rest.append(f)
     rest.sort(key=lambda f: isinstance(f, Sum))
     sign, above = (above < 0), abs(above)
     spec = next((f.spec for f in rest if isinstance(f, Expr)), _NUMBER)
     if below != 1 and above % below == 0:
-        above, below = above / below, 1.0
-    front = [_whole(above)] if below == 1 else [Expr(arithmetic.div, (_whole(above), _whole(below)), spec)]
+        above, below = above / below, 1
+    share = next((f for f in rest if _is_one_over(f)), None) if below == 1 and above != 1 else None
+    if share is not None:  # 2 · 1/n is 2/n
+        rest.remove(share)
+        below = share.operands[1]
+    front = [_whole(above)] if _is(below, 1) else [Expr(arithmetic.div, (_whole(above), _whole(below)), spec)]
     if _is(front[0], 1) and rest:
         front = []
     found = None
@@ -176,8 +181,28 @@ def multiplied(factors: list[Tree]) -> Tree:
 _NUMBER = Spec((), float64)
 
 
-def _whole(x: float) -> float | int:
-    return int(x) if x == int(x) else x
+def _divided(above: float, below: Any, by: Any) -> tuple[float, Any]:
+    """above/below over one number more; a count stays below, alone."""
+    if isinstance(by, Count) and not isinstance(below, Count):
+        return above / below, by
+    if isinstance(below, Count) and not isinstance(by, Count):
+        return above / by, below
+    return above, below * by
+
+
+def _is_one_over(x: Tree) -> bool:
+    """Whether it is 1/n of a symbol n."""
+    return (
+        isinstance(x, Expr)
+        and x.op is arithmetic.div
+        and _is(x.operands[0], 1)
+        and isinstance(x.operands[1], At)
+        and not x.operands[1].indices
+    )
+
+
+def _whole(x: Any) -> Any:
+    return int(x) if isinstance(x, float) and x == int(x) else x
 
 
 def _is(x: Any, value: float) -> bool:

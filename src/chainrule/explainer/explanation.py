@@ -12,6 +12,7 @@ from ..errors import message
 from ..program.interpret import values_of
 from ..program.ir import Var
 from ..tensor import Tensor
+from .counts import letters_of
 from .derivation import Derivation, Step, derive
 from .lift import Forward, lift
 from .modules import collapsed, paths_of, theta_words
@@ -68,11 +69,28 @@ class Explanation:
 
     @property
     def counts(self) -> dict[int, str]:
-        """Letters for numbers of elements: n samples, where formulas are written out over them."""
-        batch = self.derivation.batch
+        """Letters for the numbers of elements that means are over; n is the number of samples."""
         if self.derivation.sizes:
             return self.derivation.sizes
-        return {batch: "n"} if self.notation == "sum" and batch is not None and batch > 1 else {}
+        taken = {s.tex for s in self.derivation.symbols.values()}
+        batch = self.derivation.batch
+        found = letters_of(self.derivation.program.equations, batch, taken)
+        if self.limits and batch not in found:  # n is the number of samples
+            others = letters_of(self.derivation.program.equations, batch, {*taken, "n"})
+            return {**others, **self.limits}
+        return found
+
+    @property
+    def limits(self) -> dict[int, str]:
+        """Letters for the limits of Σ, where formulas are written out: n samples, if only they are n."""
+        if self.derivation.sizes:
+            return self.derivation.sizes
+        batch = self.derivation.batch
+        if self.notation != "sum" or batch is None or batch < 2:
+            return {}
+        taken = {s.tex for s in self.derivation.symbols.values()}
+        others = [n for v in self.derivation.program.inputs for n in v.shape]
+        return {} if batch in others or "n" in taken else {batch: "n"}
 
     def _has_samples(self, step: Step) -> bool:
         batch = self.derivation.batch

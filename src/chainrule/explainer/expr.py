@@ -12,6 +12,7 @@ from ..ops.record import Op, Spec
 from ..program.interpret import evaluate
 from ..program.ir import Equation, Var
 from ..types import FLOAT
+from .counts import told_apart
 
 _FLAT = 16  # summands, from which on a sum is a tree of halves
 
@@ -77,6 +78,8 @@ class Composer:
 
     def _expr(self, equation: Equation, index: int) -> Formula:
         def filled(a: Any) -> Any:
+            if isinstance(a, tuple):  # a share of a mean
+                return Expr(arithmetic.div, a, Spec((), equation.output.dtype))
             return self.inside(a) if isinstance(a, Var) else a
 
         if equation.op is arithmetic.add:
@@ -84,7 +87,7 @@ class Composer:
             alike = all(isinstance(a, Var) and a.spec == equation.output.spec for a in summands)
             if len(summands) > _FLAT and alike:
                 return _balanced([filled(a) for a in summands], equation.output.spec)
-        operands = tuple(map(filled, equation.operands))
+        operands = tuple(map(filled, told_apart(equation)))
         return Expr(equation.op, equation.with_operands(operands), equation.outputs[index].spec, index)
 
     def _summands(self, equation: Equation) -> list[Any]:
@@ -102,7 +105,7 @@ class Composer:
 
 
 def _balanced(summands: list[Any], spec: Spec) -> Any:
-    """The sum of many as a tree of halves: a value that is used a thousand times is no tree a thousand deep."""
+    """The sum of many as a tree of halves: a thousand uses make no tree a thousand deep."""
     if len(summands) == 1:
         return summands[0]
     half = len(summands) // 2

@@ -30,7 +30,7 @@ class Forward(NamedTuple):
     times    when each equation was computed
     changed  inputs that were changed afterwards and whose old values nobody has kept: the line, if known
     named    what record() has found variables to be called
-    parameters  … and which modules' parameters they are: the module's path and the parameter's own name
+    parameters  … and which modules' parameters they are: the module's path, the own name, the class
     """
 
     program: Program
@@ -40,7 +40,7 @@ class Forward(NamedTuple):
     times: dict[Equation, int]
     changed: dict[Var, Any]
     named: dict[Var, str]
-    parameters: dict[Var, tuple[str, str]]
+    parameters: dict[Var, tuple[str, str, str]]
 
 
 def lift(output: Tensor) -> Forward:
@@ -98,7 +98,7 @@ class _Lifter:
         self.times: dict[Equation, int] = {}
         self.changed: dict[Var, Any] = {}
         self.named: dict[Var, str] = {}
-        self.parameters: dict[Var, tuple[str, str]] = {}
+        self.parameters: dict[Var, tuple[str, str, str]] = {}
 
     def take(self, node: Node) -> None:
         """Write the equation of one node."""

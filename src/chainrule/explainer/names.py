@@ -14,6 +14,7 @@ from typing import Any
 from ..program.ir import Equation, Var
 from ..tensor import Tensor
 from .lift import Forward
+from .record import places_of
 from .source import Spot, spot
 
 
@@ -22,11 +23,13 @@ class Names:
 
     of       the Python name of each variable that has one
     modules  of a parameter: the module's path and the parameter's own name, as ("model.0", "weight")
+    kinds    of a parameter: the class of its module, as "LayerNorm"
     """
 
     def __init__(self) -> None:
         self.of: dict[Var, str] = {}
         self.modules: dict[Var, tuple[str, str]] = {}
+        self.kinds: dict[Var, str] = {}
 
 
 def names_of(forward: Forward, scope: Mapping[str, Any]) -> Names:
@@ -55,21 +58,20 @@ def _from_scope(names: Names, forward: Forward, scope: Mapping[str, Any]) -> Non
 
     by_tensor: dict[int, str] = {}
     by_node: dict[Any, str] = {}
-    parameters: dict[int, tuple[str, str]] = {}
+    parameters: dict[int, tuple[str, str, str]] = {}
     for name, value in scope.items():
         if isinstance(value, Tensor):
             by_tensor.setdefault(id(value), name)
             if value._node is not None and not value.is_leaf:
                 by_node.setdefault(value._node, name)
         elif isinstance(value, Module):
-            for path, p in value.named_parameters():
-                module, _, own = path.rpartition(".")
-                parameters.setdefault(id(p), (f"{name}.{module}" if module else name, own))
+            for p, place in places_of(value, name):
+                parameters.setdefault(id(p), place)
     for v, tensor in forward.tensors.items():
         if id(tensor) in by_tensor:
             names.of[v] = by_tensor[id(tensor)]
         if id(tensor) in parameters:
-            names.modules[v] = parameters[id(tensor)]
+            names.modules[v], names.kinds[v] = parameters[id(tensor)][:2], parameters[id(tensor)][2]
     for equation, node in forward.nodes.items():
         if len(equation.outputs) == 1 and node in by_node:
             names.of[equation.output] = by_node[node]
@@ -79,7 +81,7 @@ def _from_recording(names: Names, forward: Forward) -> None:
     """What record() has noted: modules as the code that ran called them, names where the scope has none."""
     for v, parameter in forward.parameters.items():
         if v not in names.of:
-            names.modules[v] = parameter
+            names.modules[v], names.kinds[v] = parameter[:2], parameter[2]
     for v, name in forward.named.items():
         if v not in names.modules and v not in forward.program.outputs:
             names.of.setdefault(v, name)

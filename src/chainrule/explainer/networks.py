@@ -254,6 +254,8 @@ def _describe(d: Derivation, batch: int, counts: Mapping[Var, int]) -> None:
         if code in symbols:
             shape = ["N" if i == 0 and n == batch else str(n) for i, n in enumerate(symbols[code].shape)]
             d.legend[symbols[code].symbol.tex] = "×".join(shape)
+    others = {n for s in d.steps for n in s.shape[s.symbol.var not in d.gradients or len(s.shape) > 1 :]}
+    d.sizes = {} if batch in others else {batch: "N"}  # N samples
     for v, n in counts.items():
         rest, left = divmod(n, batch)
         d.legend[d.symbols[v].tex] = f"{n}" if left else "N" + (f"·{rest}" if rest > 1 else "")

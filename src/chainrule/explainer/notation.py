@@ -16,6 +16,7 @@ from typing import Any
 from ..ops import arithmetic
 from ..ops.record import ADD, ATOM, BIG, DOT, HAD, MUL, NEG, POW, Op
 from ..types import int64
+from .counts import Count
 from .expr import Expr, Symbol
 
 _PLACE = re.compile(r"\{(\d)\}")
@@ -27,6 +28,7 @@ _BETWEEN_NUMBERS = re.compile(r"(\S) \\, (?=\d)")
 _SUMS = (arithmetic.add, arithmetic.sub)
 MOST_TERMS, LISTED = 24, 4  # terms that are written out; of more than that, how many are
 _sizes: Mapping[int, str] = {}
+_limits: Mapping[int, str] = {}
 
 
 def tex(x: Any) -> str:
@@ -35,14 +37,15 @@ def tex(x: Any) -> str:
 
 
 @contextmanager
-def sizes(letters: Mapping[int, str]) -> Iterator[None]:
-    """Within it, counts such as the 1/6 of a mean are written by these letters: {6: "n"}."""
-    global _sizes
-    before, _sizes = _sizes, letters
+def sizes(letters: Mapping[int, str], limits: Mapping[int, str]) -> Iterator[None]:
+    """Within it, counts such as the 1/6 of a mean are written by letters: {6: "n"}; so are limits of Σ."""
+    global _sizes, _limits
+    before = _sizes, _limits
+    _sizes, _limits = letters, limits
     try:
         yield
     finally:
-        _sizes = before
+        _sizes, _limits = before
 
 
 def number(x: Any) -> tuple[str, int]:
@@ -52,6 +55,8 @@ def number(x: Any) -> tuple[str, int]:
     if isinstance(x, slice):
         ends = [str(s) if s is not None else "" for s in (x.start, x.stop)]
         return ":".join([*ends, *([str(x.step)] if x.step not in (None, 1) else [])]), ATOM
+    if isinstance(x, Count):
+        return count(x), ATOM
     if isinstance(x, bool) or not isinstance(x, (int, float)):
         return rf"\text{{{x}}}".replace("_", r"\_"), ATOM
     text = f"{x:.6g}"
@@ -82,6 +87,11 @@ def _exactly(x: float) -> str:
 def count(n: int) -> str:
     """A number of elements: its letter, if it has one."""
     return _sizes.get(n, str(n))
+
+
+def limit(n: int) -> str:
+    """The number of elements that a Σ goes over: its letter, if it has one."""
+    return _limits.get(n, str(n))
 
 
 def written(x: Any) -> tuple[str, int]:
@@ -139,7 +149,8 @@ def _with_places(op: Op, specs: list[Any]) -> bool:
 
 def _operation(x: Expr) -> tuple[str, int]:
     shape, power = template(x)
-    shape = _COUNT.sub(lambda m: count(int(m[1])), shape)
+    plain_number = x.op is arithmetic.div and not isinstance(x.operands[1], Count)  # the user's own
+    shape = _COUNT.sub(lambda m: m[1] if plain_number else count(int(m[1])), shape)
     if x.op.nargs < 0:
         return shape.format(", ".join(map(tex, x.operands)), *map(tex, x.attributes)), power
     parts = [written(a) for a in x.args]

@@ -51,7 +51,7 @@ def sides(e: Explanation, symbol: Symbol, formula: Any) -> tuple[str, str]:
     if formula is None:
         return symbol.tex, ""
     formula = without_middle(formula)
-    with sizes(e.counts):
+    with sizes(e.counts, e.limits):
         if e.notation == "sum":
             line = Line(symbol, formula)
             return line.left_tex, line.right_tex
@@ -65,7 +65,8 @@ def equation(e: Explanation, s: Step) -> str:
 
 def legend(e: Explanation) -> dict[str, str]:
     """What the letters of the page stand for: LaTeX and the user's name, or a number."""
-    counts = {} if e.derivation.sizes else {letter: str(n) for n, letter in e.counts.items()}
+    known = {**e.limits, **e.counts}
+    counts = {} if e.derivation.sizes else {letter: str(n) for n, letter in known.items()}
     return {**e.derivation.legend, **counts}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from threading import get_ident
 from types import FrameType
@@ -94,7 +95,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self.names = ById()  # of nodes, and of arrays that no tape knows: a Python variable
-        self.parameters = ById()  # likewise: the module's path and the parameter's own name
+        self.parameters = ById()  # likewise: the module's path, the parameter's own name, the module's class
         self.formulas = ById()  # of arrays: Made
         self.tracked = ById()  # arrays that a tape knows
         self.values = ById()  # of leaves' nodes: the latest [(time, copy)], for when they are updated
@@ -321,10 +322,17 @@ class record(AbstractContextManager["record"]):
         self.inside = {
             id(m): (name, *path.split(".")) if path else (name,) for path, m in module.named_modules()
         }
-        for path, p in module.named_parameters():
+        for p, place in places_of(module, name):
             if key_of(p) not in kept.parameters:
-                inner, _, own = path.rpartition(".")
-                kept.parameters[key_of(p)] = (f"{name}.{inner}" if inner else name, own)
+                kept.parameters[key_of(p)] = place
+
+
+def places_of(module: Any, name: str) -> Iterator[tuple[Tensor, tuple[str, str, str]]]:
+    """The parameters of a module that is called `name`: path, own name and class of where each belongs."""
+    within = dict(module.named_modules())
+    for path, p in module.named_parameters():
+        inner, _, own = path.rpartition(".")
+        yield p, (f"{name}.{inner}" if inner else name, own, type(within[inner]).__name__)
 
 
 def module_name(module: Any, frame: FrameType | None) -> str:

@@ -18,6 +18,7 @@ _HATTED = re.compile(r"^([A-Za-z])_?(hat|pred|predicted)$")
 _LOSS = frozenset({"loss", "l", "L", "cost", "error", "objective"})
 _PRIMES = 2
 _PARTS = {"weight": "W", "bias": "b", "in_proj_weight": "W", "in_proj_bias": "b"}
+_OF_KIND = {"Norm": {"weight": r"\gamma", "bias": r"\beta"}, "Embedding": {"weight": "E"}}
 
 
 def letter(name: str) -> str:
@@ -105,9 +106,16 @@ class Letters:
         module, own = self.names.modules[v]
         k = self.layer(module)
         stem, _, below = own.partition("_")
-        base = _PARTS.get(own) or (_PARTS[stem] + rf"_{{{below}}}" if stem in _PARTS else letter(own))
+        kind = self.names.kinds.get(v, "")
+        parts = next((p for k, p in _OF_KIND.items() if k in kind), {})
+        base = (
+            parts.get(own)
+            or _PARTS.get(own)
+            or (_PARTS[stem] + rf"_{{{below}}}" if stem in _PARTS else letter(own))
+        )
         base = base.replace("_l0}", "}")  # of a recurrent net's only layer
-        symbol = self._made(v, f"{base.replace('_l', '_')}^{{({k})}}", f"{_PARTS.get(own, own)}{k}")
+        code = parts.get(own, "").removeprefix("\\") or _PARTS.get(own, own)
+        symbol = self._made(v, f"{base.replace('_l', '_')}^{{({k})}}", f"{code}{k}")
         self.legend[symbol.tex] = f"{module}.{own}"
         return symbol
 
