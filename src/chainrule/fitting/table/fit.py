@@ -85,7 +85,7 @@ class TableFit(TableModel):
         """Draw the predictions against the truth, or the confusion matrix, with matplotlib; the axes."""
         from .summary import pictures
 
-        return pictures(self)[-1].draw(ax)
+        return pictures(self)[0].draw(ax)
 
 
 def fit_table(

@@ -18,11 +18,14 @@ _NAMES = {
     "balanced_accuracy": "balanced accuracy", "log_loss": "log loss", "roc_auc": "ROC AUC",
 }  # fmt: skip
 _SHOWN = 12  # columns, classes
+_PARTS = {"train": "training", "validation": "validation", "test": "test"}
 _HELD_OUT = {"test": "rows held out", "validation": "validation rows", "train": "rows for training"}
 
 
 def _number(value: float) -> str:
-    return "–" if not np.isfinite(value) else f"{value:.4g}" if abs(value) >= 1e4 else f"{value:.4f}"
+    if not np.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4f}".replace("-0.0000", "0.0000")
 
 
 def _figures(fit: TableFit) -> list[tuple[str, str, str]]:
@@ -41,7 +44,7 @@ def _facts(fit: TableFit) -> list[tuple[str, str]]:
     }.get(fit.stopped, f" of {epochs}")
     return [
         ("target", f"{goal.name} ({'a number' if goal.task == 'regression' else what})"),
-        ("rows", ", ".join(f"{count:,} for {part}" for part, count in fit.rows.items())),
+        ("rows", ", ".join(f"{count:,} for {_PARTS[part]}" for part, count in fit.rows.items())),
         ("network", f"{' → '.join(map(str, widths))}, {options.activation}, {weights:,} parameters"),
         ("training", f"{options.optimizer}, learning rate {fit.lr:g}{' (chosen)' if fit.rates else ''}"),
         ("best epoch", f"{fit.best_epoch}{why}"),
@@ -49,6 +52,7 @@ def _facts(fit: TableFit) -> list[tuple[str, str]]:
 
 
 def _guess(fit: TableFit) -> str:
+    """What the network is compared with."""
     return "mean" if fit.schema.target.task == "regression" else "class shares"
 
 
@@ -83,30 +87,36 @@ def _loss_chart(fit: TableFit) -> Chart:
 
 
 def pictures(fit: TableFit) -> list[Picture]:
-    """The charts of a run: the losses, the importances, and the predictions against the truth."""
-    goal = fit.schema.target
+    """The charts of a run: predictions against the truth, importances, losses, and the rates tried."""
     most = list(fit.importance.items())[:_SHOWN]
-    found: list[Picture] = [_loss_chart(fit)] if len(fit.history) else []
-    if len(fit.rates):
-        finite = [(rate, reached) for rate, reached in fit.rates if np.isfinite(reached)]
-        chart = Chart("Learning rates tried", "learning rate", "loss after the trial", log_x=True, log_y=True)
-        rates, reached = [list(c) for c in zip(*finite)] if finite else ([], [])
-        found.append(chart.line(rates, reached).points(rates, reached))
     values, errors = [m for _, (m, _) in most], np.array([d for _, (_, d) in most])
+    found = _predictions(fit)
     found.append(
         Bars("Importance of the columns", [n for n, _ in most], values, "growth of the loss", errors)
     )
+    if len(fit.history):
+        found.append(_loss_chart(fit))
+    tried = [(rate, reached) for rate, reached in fit.rates if np.isfinite(reached)]
+    if tried:
+        rates, reached = [list(c) for c in zip(*tried)]
+        chart = Chart("Learning rates tried", "learning rate", "loss after the trial", log_x=True, log_y=True)
+        found.append(chart.line(rates, reached).points(rates, reached))
+    return found
+
+
+def _predictions(fit: TableFit) -> list[Picture]:
+    """How the predictions compare with the truth; nothing for very many classes."""
+    goal = fit.schema.target
     if goal.task == "regression":
         predicted = fit.decided(fit.held_outputs)
-        found.append(Chart("Errors", "predicted − true", "rows").histogram(predicted - fit.truth))
         chart = Chart("Predictions", f"{goal.name}, true", f"{goal.name}, predicted", diagonal=True)
-        found.append(chart.points(fit.truth, predicted))
-    elif len(goal.classes) <= 2 * _SHOWN:
-        if goal.task == "binary":
-            found.append(_roc_chart(fit))
-        names = [c if len(c) < 14 else c[:13] + "…" for c in goal.classes]
-        found.append(Heat("Confusion", names, names, fit.confusion(), "predicted", "true"))
-    return found
+        errors = Chart("Errors", "predicted − true", "rows").histogram(predicted - fit.truth)
+        return [chart.points(fit.truth, predicted), errors]
+    if len(goal.classes) > 2 * _SHOWN:
+        return []
+    names = [c if len(c) < 14 else c[:13] + "…" for c in goal.classes]
+    found: list[Picture] = [Heat("Confusion", names, names, fit.confusion(), "predicted", "true")]
+    return [*found, _roc_chart(fit)] if goal.task == "binary" else found
 
 
 def _roc_chart(fit: TableFit) -> Chart:
@@ -127,7 +137,8 @@ def page(fit: TableFit) -> str:
     sections = [
         (
             "Result",
-            report.table(["", "network", _guess(fit)], _figures(fit)) + report.paragraph(f"On the {head}."),
+            report.table(["", "network", f"predicting the {_guess(fit)}"], _figures(fit))
+            + report.paragraph(f"On the {head}."),
         ),
         ("Charts", report.charts(pictures(fit))),
         ("Training", report.table(["", ""], _facts(fit), words=True) + report.remarks(fit.remarks)),
