@@ -39,6 +39,7 @@ class Model:
         self.parts = parts
         self.columns, self.parameters = parts.columns, parts.parameters
         self._programs = lru_cache(4)(self._derived)
+        self._seconds = lru_cache(4)(self._second_programs)
 
     # ----- programs
 
@@ -111,19 +112,23 @@ class Model:
 
     def _second(self, parameters: Array, data: Mapping[str, Array], rows: slice, weights: Array) -> Array:
         p, n = len(self.parameters), rows.stop - rows.start
-        _, joint, names = self._programs(n)
-        inputs = self._arrays(names, parameters, data, rows)
+        inputs = self._arrays(self._programs(n)[2], parameters, data, rows)
         total = np.zeros((p, p))
-        by_name = dict(zip(names, joint.inputs))
-        for i in range(p):
-            wanted = [j for j in range(i, p) if self.second[i][j] is not None]
-            if not wanted:
-                continue
-            one = joint.replaced(outputs=(joint.outputs[1 + i],))
-            again = differentiate(one, [by_name[self.parameters[j]] for j in wanted])
-            for j, column in zip(wanted, interpret(again, [*inputs, np.ones(n), weights])):
-                total[i, j] = total[j, i] = column.sum()
+        for i, (columns, again) in enumerate(self._seconds(n)):
+            if columns:
+                for j, values in zip(columns, interpret(again, [*inputs, np.ones(n), weights])):
+                    total[i, j] = total[j, i] = values.sum()
         return total
+
+    def _second_programs(self, rows: int) -> list[tuple[list[int], Program]]:
+        """For each parameter the later ones with which it has a second derivative, and their program."""
+        _, joint, names = self._programs(rows)
+        by_name, found = dict(zip(names, joint.inputs)), []
+        for i, row in enumerate(self.second):
+            wanted = [j for j in range(i, len(row)) if row[j] is not None]
+            one = joint.replaced(outputs=(joint.outputs[1 + i],))
+            found.append((wanted, differentiate(one, [by_name[self.parameters[j]] for j in wanted])))
+        return found
 
     def _within(self, data: Mapping[str, Array], rows: slice) -> Iterator[slice]:
         start, stop, _ = rows.indices(len(next(iter(data.values()))))
