@@ -129,7 +129,8 @@ def test_a_model_that_is_there_stays_when_a_later_run_fails(capsys: Captured) ->
 def test_interrupted_it_leaves_the_best_model_and_resumes() -> None:
     command = [
         sys.executable, "-m", "chainrule", "train", "t.csv", "--target", "y", "--epochs", "1000000",
-        "--lr", "1e-5", "--patience", "1000000", "--hidden", "8", "--checkpoint", "run.ckpt", "--every", "50ms",
+        "--lr", "1e-5", "--patience", "1000000", "--hidden", "8",
+        "--checkpoint", "run.ckpt", "--every", "50ms",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60

@@ -13,7 +13,7 @@ from ..checkpoint import Checkpoint
 from ..history import History
 from ..problem import problem
 from ..progress import Mode, Progress
-from .columns import Array, Table, nearest
+from .columns import Array, nearest
 from .importance import permutation_importance
 from .metrics import classification, confusion, regression
 from .model import TableModel, model_from
@@ -119,27 +119,27 @@ def fit_table(
     chosen = _options(options)
     if target in drop:
         raise problem("the target cannot be left out", came=f"drop {target!r}", fix="take it off the list")
-    table = read_table(
-        data, skip=drop, categories=categories, dtype=np.float64, delimiter=delimiter, decimal=decimal
-    )
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(checkpoint, every)
+    reading = {"skip": drop, "categories": categories, "delimiter": delimiter, "decimal": decimal}
     if isinstance(progress, Progress):
-        return _trained(table, target, chosen, progress, checkpoint, resume)
+        return _trained(data, reading, target, chosen, progress, checkpoint, resume)
     with Progress(progress, title="train", total=chosen.epochs) as shown:
-        return _trained(table, target, chosen, shown, checkpoint, resume)
+        return _trained(data, reading, target, chosen, shown, checkpoint, resume)
 
 
 def _trained(
-    table: Table, target: str, options: Options, progress: Progress, checkpoint: Checkpoint | None,
-    resume: bool,
+    data: Any, reading: Mapping[str, Any], target: str, options: Options, progress: Progress,
+    checkpoint: Checkpoint | None, resume: bool,
 ) -> TableFit:  # fmt: skip
+    table = read_table(data, **reading)
     found = prepare(table, target, options)
     remarks = [*table.remarks, *found.remarks]
     for remark in remarks:
         progress.say(remark)
     parts = rows_of(table, found)
     facts = {"data": table.source, "rows": table.rows, "columns": len(table.columns)}
+    del table  # what is learned from is in `parts`
     with fork_rng():
         manual_seed(options.seed)
         trained = train(found.schema, parts, options, progress, checkpoint, resume)

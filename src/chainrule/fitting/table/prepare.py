@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -146,7 +147,7 @@ def _too_many_classes(table: Table, name: str, count: str) -> None:
 def _useful(table: Table, target: str, remarks: list[str]) -> list[str]:
     """The columns that can tell something; a remark for each of the others."""
     kept: list[str] = []
-    seen: dict[int, list[str]] = {}
+    seen: dict[bytes, list[str]] = {}
     out: list[tuple[str, str]] = []
     for name in [target, *(n for n in table.names if n != target)]:
         column = table[name]
@@ -158,7 +159,7 @@ def _useful(table: Table, target: str, remarks: list[str]) -> list[str]:
             if reason:
                 out.append((name, reason))
                 continue
-        key = hash((column.kind, column.values.tobytes()))
+        key = blake2b(np.ascontiguousarray(column.values).data).digest()
         equal = [n for n in seen.get(key, []) if _equal(table[n], column)]
         if equal:
             out.append((name, f"the same as {equal[0]!r}"))

@@ -11,6 +11,7 @@ import numpy as np
 from ..problem import problem
 from .columns import Array, Column, Table
 
+_PIECE = 1 << 18  # rows encoded at a time
 Task = Literal["regression", "binary", "multiclass"]
 
 
@@ -123,16 +124,18 @@ class Schema:
         ends = np.cumsum([f.width for f in self.features]).tolist()
         return {f.name: slice(end - f.width, end) for f, end in zip(self.features, ends)}
 
-    def encode(self, table: Table, rows: Any = slice(None)) -> Array:
-        """The inputs of these rows, (rows, width) in float32.
+    def encode(self, table: Table, rows: Array | None = None) -> Array:
+        """The inputs of these rows, or of all, (rows, width) in float32.
 
         Raises InputError for an infinite number and for a text where a number is needed.
         """
-        count = table.rows if isinstance(rows, slice) else len(rows)
-        out = np.empty((count, self.width), np.float32)
+        chosen = np.arange(table.rows) if rows is None else rows
+        out = np.empty((len(chosen), self.width), np.float32)
         for feature, place in zip(self.features, self.slices().values()):
             check_finite(table, feature.name)
-            feature.encode(table[feature.name], rows, out[:, place])
+            for start in range(0, len(chosen), _PIECE):
+                piece = slice(start, start + _PIECE)
+                feature.encode(table[feature.name], chosen[piece], out[piece, place])
         return out
 
 
