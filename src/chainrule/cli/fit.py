@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from chainrule.cli.files import check_writable
 from chainrule.fitting.atomic import write_file
+from chainrule.fitting.charts import figure
 from chainrule.fitting.checkpoint import parse_duration
 from chainrule.fitting.formula.fit import FormulaFit
 from chainrule.fitting.formula.fit import fit as fit_formula
@@ -30,7 +32,9 @@ def fit(
     try:
         if quiet and as_json:
             raise problem("--quiet and --json exclude each other", fix="leave out one of them")
-        _writable(files, [data, checkpoint])
+        check_writable(files, [data, checkpoint])
+        if plot is not None:
+            figure([])  # without matplotlib there is no use in fitting first
         mode: Mode = "json" if as_json else "quiet" if quiet else "auto"
         if resume and checkpoint is None:
             raise problem("--resume needs the file to go on from", fix="--checkpoint run.ckpt --resume")
@@ -54,30 +58,6 @@ def fit(
     elif not quiet:
         _say(found, data, written, checkpoint if interrupted else None)
     return INTERRUPTED if interrupted else 0
-
-
-def _writable(files: dict[str, str | None], read: Sequence[str | None]) -> None:
-    """Refuse before the work what cannot be written after it, or would replace a file that is read."""
-    seen: dict[str, str] = {os.path.realpath(f): f for f in read if f is not None}
-    for option, path in files.items():
-        if path is None:
-            continue
-        folder = os.path.dirname(path) or "."
-        if not os.path.isdir(folder):
-            raise problem(f"{option} {path}: there is no folder {folder}", fix=f"mkdir -p {folder}")
-        if os.path.isdir(path):
-            raise problem(f"{option} {path} is a folder", expected="the name of a file")
-        if not os.access(folder, os.W_OK):
-            raise problem(f"{option} {path}: the folder {folder} cannot be written to")
-        if os.path.realpath(path) in seen:
-            raise problem(
-                f"{option} {path} would replace {seen[os.path.realpath(path)]}", expected="another file"
-            )
-        seen[os.path.realpath(path)] = path
-    if files["--plot"] is not None:
-        from chainrule.fitting.charts import figure
-
-        figure([])
 
 
 def _derived(found: FormulaFit) -> str:
