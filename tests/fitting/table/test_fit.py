@@ -344,11 +344,24 @@ def test_a_rate_that_diverges_names_one_that_works() -> None:
         fit_table(houses(60), "price", lr=1e6, optimizer="sgd", hidden=(8,))
 
 
+def test_numbers_too_large_to_average() -> None:
+    huge = np.where(np.arange(40) % 2, 1.5e308, -1.0)
+    with pytest.raises(InputError) as caught:
+        fit_table({"x": huge, "y": X}, "y", epochs=1)
+    assert str(caught.value) == (
+        "data: the numbers of column 'x' are too large to average\n"
+        "  came:     numbers up to 1.5e+308\n"
+        "  expected: numbers whose squares can be summed\n"
+        "  fix:      give them in a larger unit, or leave the column out"
+    )
+
+
 def test_a_resumed_run_ends_as_the_run_never_stopped() -> None:
     options: dict[str, Any] = {"hidden": (8,), "lr": 0.01, "dropout": 0.1}
     whole = fit_table(houses(100), "price", epochs=8, checkpoint="a.ckpt", **options)
-    fit_table(houses(100), "price", epochs=3, checkpoint="b.ckpt", **options)
+    part = fit_table(houses(100), "price", epochs=3, checkpoint="b.ckpt", **options)
     resumed = fit_table(houses(100), "price", epochs=8, checkpoint="b.ckpt", resume=True, **options)
     assert len(resumed.history) == 8
+    assert resumed.history["time"][:3].tolist() == part.history["time"].tolist(), "it began anew"
     for a, b in zip(whole.model.parameters(), resumed.model.parameters()):
         np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())

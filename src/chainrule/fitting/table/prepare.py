@@ -49,9 +49,9 @@ def prepare(table: Table, target: str, options: Options) -> Prepared:
     rows = split(table.rows, options.test_size, options.validation_size, options.seed, classes)
     if goal.task == "regression":
         of_train = truth[rows.train]
-        goal = Target(target, "regression", float(of_train.mean()), float(of_train.std()) or 1.0)
+        goal = Target(target, "regression", *_mean_and_scale(table, target, of_train))
     names = _useful(table, target, remarks)
-    features = tuple(_feature(table[n], rows.train, remarks) for n in names)
+    features = tuple(_feature(table, n, rows.train, remarks) for n in names)
     return Prepared(Schema(features, goal), truth, rows, remarks)
 
 
@@ -200,8 +200,25 @@ def _useless(column: Column, rows: int) -> str:
     return ""
 
 
-def _feature(column: Column, train: Array, remarks: list[str]) -> Feature:
+def _mean_and_scale(table: Table, name: str, values: Array) -> tuple[float, float]:
+    """Mean and standard deviation; 1 for one that is nothing but rounding. InputError if they overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = float(values.mean()), float(values.std())
+    if not np.isfinite(mean) or not np.isfinite(scale):
+        raise problem(
+            f"{table.source}: the numbers of column {name!r} are too large to average",
+            came=f"numbers up to {np.abs(values).max():g}",
+            expected="numbers whose squares can be summed",
+            fix="give them in a larger unit, or leave the column out",
+            file=table.source,
+            column=name,
+        )
+    return mean, scale if scale > 1e-12 * abs(mean) else 1.0
+
+
+def _feature(table: Table, name: str, train: Array, remarks: list[str]) -> Feature:
     """How a column is encoded, from the rows for training alone."""
+    column = table[name]
     if column.kind in ("category", "boolean"):
         return _category(column, train, remarks)
     values = column.values[train].astype(np.float64)
@@ -210,11 +227,7 @@ def _feature(column: Column, train: Array, remarks: list[str]) -> Feature:
     indicator = bool(np.isnan(column.values).any())
     if not present.size:
         return Feature(column.name, kind, indicator=indicator)
-    scale = float(present.std())
-    mean = float(present.mean())
-    # A spread below the rounding of the mean is none.
-    if scale <= 1e-12 * max(abs(mean), 1e-300) or not np.isfinite(scale):
-        scale = 1.0
+    mean, scale = _mean_and_scale(table, name, present)
     return Feature(column.name, kind, float(np.median(present)), mean, scale, indicator)
 
 
