@@ -37,8 +37,10 @@ def mean_over(e: Equation | None) -> int:
 
 
 def told_apart(e: Equation) -> tuple[Any, ...]:
-    """The operands of an equation, a mean's count in its derivative told apart: the 0.4 that the derivative of
-    a mean of 5 squares multiplies with is the pair 2, n."""
+    """The operands of an equation, with the count of a mean whose derivative it is part of.
+
+    The 0.4 that the derivative of a mean of 5 squares multiplies with is the pair (2, count).
+    """
     n = mean_over(e.origin)
     operands = e.operands
     if n < 2 or e.op not in (arithmetic.div, arithmetic.mul) or isinstance(operands[1], Var):

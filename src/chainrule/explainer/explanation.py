@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class Explanation:
             return value
         return value[self.sample]
 
-    @property
+    @cached_property
     def counts(self) -> dict[int, str]:
         """Letters for the numbers of elements that means are over; n is the number of samples."""
         if self.derivation.sizes:
@@ -80,7 +81,7 @@ class Explanation:
             return {**others, **self.limits}
         return found
 
-    @property
+    @cached_property
     def limits(self) -> dict[int, str]:
         """Letters for the limits of Σ, where formulas are written out: n samples, if only they are n."""
         if self.derivation.sizes:

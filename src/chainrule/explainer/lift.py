@@ -25,6 +25,7 @@ class Forward(NamedTuple):
 
     program  inputs are the leaves, in the order of their first use; one output
     tensors  the tensor behind each input and constant
+    sources  the array that each constant is a copy of
     nodes    the node behind each equation
     values   the arrays of the inputs, as the pass has read them where that can be known
     times    when each equation was computed
@@ -41,6 +42,7 @@ class Forward(NamedTuple):
     changed: dict[Var, Any]
     named: dict[Var, str]
     parameters: dict[Var, tuple[str, str, str]]
+    sources: dict[Var, Any]
 
 
 def lift(output: Tensor) -> Forward:
@@ -71,7 +73,7 @@ def lift(output: Tensor) -> Forward:
             lifter.values[v] = lifter.tensors[v]._array()
     return Forward(
         lifter.builder.program([result]), lifter.tensors, lifter.nodes, lifter.values, lifter.times,
-        lifter.changed, lifter.named, lifter.parameters,
+        lifter.changed, lifter.named, lifter.parameters, lifter.sources,
     )  # fmt: skip
 
 
@@ -99,6 +101,7 @@ class _Lifter:
         self.changed: dict[Var, Any] = {}
         self.named: dict[Var, str] = {}
         self.parameters: dict[Var, tuple[str, str, str]] = {}
+        self.sources: dict[Var, Any] = {}
 
     def take(self, node: Node) -> None:
         """Write the equation of one node."""
@@ -212,8 +215,11 @@ class _Lifter:
         if id(array) not in self.constants:
             made = kept.formulas.get(array)
             found = self._computed(array, made) if made is not None else None
-            self.constants[id(array)] = self.builder.constant(array) if found is None else found
-            self._name(array, self.constants[id(array)].var)
+            if found is None:
+                found = self.builder.constant(array)
+                self.sources[found.var] = array
+            self.constants[id(array)] = found
+            self._name(array, found.var)
 
     def _computed(self, array: Any, made: Made) -> Symbol | None:
         """The equation that made an array; None if it does not give these values any more."""

@@ -98,7 +98,9 @@ class _Collapse:
             e = inside[0] if isinstance(key, Equation) else self._one(key, inside)
             equations.append(e)
             self.times[e] = self.forward.times[inside[0]]
-        program = Program(tuple(self.inputs), self.constants, tuple(equations), self.forward.program.outputs)
+        read = {v for e in equations for v in e.inputs}
+        constants = {v: a for v, a in self.constants.items() if v in read}
+        program = Program(tuple(self.inputs), constants, tuple(equations), self.forward.program.outputs)
         forward = self.forward._replace(program=program, values=self.values, times=self.times)
         return Collapsed(forward, self.thetas)
 
@@ -125,8 +127,8 @@ class _Collapse:
         """Whether only this call reads it, and nobody has asked for it."""
         if v in self.shown or (v not in self.constants and v not in self.values):
             return False
-        if v in self.constants and (v in self.names.of or not v.ndim):
-            return v not in self.names.of  # numbers are written down in every call
+        if v in self.constants:  # what the call was not given, the module has: numbers, buffers
+            return not any(r() is self.forward.sources[v] for r in call.given)
         return all(self.region[e] is call for e in self.readers.get(v, ()))
 
     def _leaves(self, v: Var, call: Call) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from threading import get_ident
 from types import FrameType
@@ -75,12 +75,13 @@ class Made(NamedTuple):
 
 
 class Call:
-    """A call of a module: its path, from when to when, and the call around it."""
+    """A call of a module: its path, from when to when, what it was given, and the call around it."""
 
-    __slots__ = ("end", "module", "parent", "path", "start")
+    __slots__ = ("end", "given", "module", "parent", "path", "start")
 
-    def __init__(self, path: Path, module: Any, parent: Call | None) -> None:
+    def __init__(self, path: Path, module: Any, parent: Call | None, args: Iterable[Tensor] = ()) -> None:
         self.path, self.parent, self.start = path, parent, tick()
+        self.given = [ref(x._array()) for x in args]
         self.module = ref(module)
         self.end: int | None = None
 
@@ -305,11 +306,12 @@ class record(AbstractContextManager["record"]):
         frame = user_frame()
         if parent is None:
             self._enter_outermost(module, frame)
-        name_in(frame, [x for x in args if isinstance(x, Tensor)])
+        tensors = [x for x in args if isinstance(x, Tensor)]
+        name_in(frame, tensors)
         path = self.inside.get(id(module))
         if path is None:
             path = (*(parent.path if parent is not None else ()), type(module).__name__)
-        call = Call(path, module, parent)
+        call = Call(path, module, parent, tensors)
         self.stack.append(call)
         kept.calls.append(call)
 
