@@ -96,6 +96,7 @@ def test_matplotlib_draws_the_same_numbers():
     axes = found.axes
     assert [ax.get_title() for ax in axes[: len(PICTURES)]] == [p.title for p in PICTURES]
     np.testing.assert_array_equal(axes[0].lines[0].get_ydata(), X**2)
+    assert not figure(PICTURES[:3]).axes[3].axison  # no empty frame
     assert axes[2].get_xscale() == axes[2].get_yscale() == "log"
     assert [p.get_width() for p in axes[8].patches] == [0.5, -0.1]
     assert png(PICTURES[:1])[:8] == b"\x89PNG\r\n\x1a\n"

@@ -194,13 +194,13 @@ def axes() -> Any:
 
 def figure(pictures: Sequence[Picture]) -> Any:
     """One matplotlib figure with all pictures, two in a row; not known to pyplot."""
-    across = min(2, len(pictures))
-    down = -(-len(pictures) // across)
+    across = min(2, max(1, len(pictures)))
+    down = max(1, -(-len(pictures) // across))
     found = _matplotlib("figure").Figure(figsize=(6.4 * across, 4.2 * down), layout="constrained")
-    places = found.subplots(down, across, squeeze=False).flat
+    places = list(found.subplots(down, across, squeeze=False).flat)
     for picture, ax in zip(pictures, places):
         picture.draw(ax)
-    for ax in list(places)[len(pictures) :]:
+    for ax in places[len(pictures) :]:
         ax.set_axis_off()
     return found
 
