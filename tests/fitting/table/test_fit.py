@@ -10,6 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.fitting.problem import InputError
+from chainrule.fitting.table import network
 from chainrule.fitting.table.fit import TableFit, fit_table
 
 RNG = np.random.default_rng(0)
@@ -102,12 +103,15 @@ def test_a_linear_model_finds_the_coefficients() -> None:
     assert found.predict({"a": [1.0], "b": [0.0]})[0] == pytest.approx(3, abs=0.05)
 
 
-def test_rates_are_tried_from_the_same_start() -> None:
+def test_rates_are_tried_from_the_same_start(monkeypatch: pytest.MonkeyPatch) -> None:
     data = houses(200)
     found = fit_table(data, "price", hidden=(8,), epochs=3)
     assert [rate for rate, _ in found.rates] == [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
     given = fit_table(data, "price", hidden=(8,), epochs=3, lr=found.lr)
     assert given.rates == [] and given.history["loss"] == pytest.approx(found.history["loss"], rel=1e-5)
+    monkeypatch.setattr(network, "RATES", (1e-2,))
+    alone = fit_table(data, "price", hidden=(8,), epochs=3)
+    assert alone.rates == [(1e-2, pytest.approx(dict(found.rates)[1e-2], rel=1e-4))]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,15 @@ def choose_rate(
             reached = measure()
         tried.append((rate, reached if np.isfinite(reached) else np.inf))
     state.start_over(start)
+    return good_rate(before, tried), tried
+
+
+def good_rate(before: float, tried: Sequence[tuple[float, float]]) -> float:
+    """The first of the rates with 85 % of the largest fall from the loss before; the best one if none falls.
+
+    >>> good_rate(1.0, [(0.001, 0.7), (0.01, 0.2), (0.1, 0.1), (1.0, 9.0)])
+    0.01
+    """
     best = min(reached for _, reached in tried)
     enough = before - _ENOUGH * (before - best) if best < before else best
-    return next(rate for rate, reached in tried if reached <= enough), tried
+    return next(rate for rate, reached in tried if reached <= enough)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from ..problem import InputError, problem, system_problem
+from .sniff import BINARY, DELIMITERS, counted, delimiter_of, encodings, is_number, other_delimiter
 
 Array = np.ndarray[Any, Any]
 
@@ -20,14 +21,6 @@ Kinds = Callable[[], Mapping[int, str] | None]
 
 _SAMPLE = 1 << 16  # bytes
 _CELLS = 400_000  # of one chunk: what Python objects there are at a time
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
-_BINARY = {
-    b"PK\x03\x04": "a zip or Excel file (save the sheet as CSV)",
-    b"\x1f\x8b": "a gzip file (unpack it first)",
-    b"PAR1": "a Parquet file (name it .parquet)",
-    b"\x93NUMPY": "a NumPy file (name it .npy)",
-    b"\xd0\xcf\x11\xe0": "an old Excel file (save the sheet as CSV)",
-}
 
 
 class Chunk(NamedTuple):
@@ -64,11 +57,27 @@ class TextFile:
                 "the file is empty", fix="give a file with a line of names and rows of values"
             )
         lines = lines[first : first + 200]
-        self.delimiter = delimiter or _delimiter(lines, self.path)
+        self.delimiter = self._delimiter(lines, delimiter)
         rows = self._sample_rows(lines)
         self.header_line = first + 1
         self.names = self._names(rows[0])
         self.decimal = decimal or self._decimal(rows[1:])
+
+    def _delimiter(self, lines: list[str], given: str | None) -> str:
+        """The delimiter that was given, if it is one of this file, or else the likeliest."""
+        likely = delimiter_of(lines, self.path)
+        if given is None or given == likely:
+            return likely
+        if given not in DELIMITERS:
+            raise problem("no delimiter", came=repr(given), expected=", ".join(map(repr, DELIMITERS)))
+        if given not in lines[0] and likely in lines[0]:
+            raise self._problem(
+                f"the first line is not separated by {DELIMITERS[given]}",
+                came=_shown([lines[0].strip()], ""),
+                expected=f"fields separated by {DELIMITERS[given]}",
+                fix=f"the delimiter seems to be {likely!r}",
+            )
+        return given
 
     def _problem(self, happened: str, *, line: int | None = None, **parts: str) -> InputError:
         where = self.source if line is None else f"{self.source}, line {line}"
@@ -86,14 +95,14 @@ class TextFile:
             if isinstance(error, InputError) or not isinstance(error, OSError):
                 raise
             raise system_problem(f"cannot read {self.source}", error, file=self.path) from None
-        for start, what in _BINARY.items():
+        for start, what in BINARY.items():
             if sample.startswith(start):
                 raise self._problem("not a text file", came=what, expected="CSV, TSV, Parquet, .npy or .npz")
         return sample
 
     def _encoding(self, sample: bytes) -> tuple[str, str]:
         """The first likely encoding in which the whole file can be read, and the sample in it."""
-        for encoding in _encodings(sample):
+        for encoding in encodings(sample):
             decoder = codecs.getincrementaldecoder(encoding)
             try:
                 text = decoder().decode(sample)
@@ -143,11 +152,11 @@ class TextFile:
         names = [name.strip() for name in row]
         names[0] = names[0].removeprefix("#").lstrip()
         line = self.header_line
-        if _counted(names):
+        if counted(names):
             self.remarks.append(
                 f"the first line of {self.source} is taken for names: {', '.join(names[:3])} …"
             )
-        elif all(map(_is_number, names)):
+        elif all(map(is_number, names)):
             raise self._problem(
                 "the first line holds numbers, no names",
                 line=line,
@@ -175,8 +184,8 @@ class TextFile:
     def _decimal(self, rows: list[list[str]]) -> str:
         """A comma, where fields are numbers only with it as decimal mark."""
         fields = [f.strip() for row in rows for f in row]
-        commas = [f for f in fields if f.count(",") == 1 and _is_number(f.replace(",", "."))]
-        if self.delimiter == "," or not commas or any("." in f and _is_number(f) for f in fields):
+        commas = [f for f in fields if f.count(",") == 1 and is_number(f.replace(",", "."))]
+        if self.delimiter == "," or not commas or any("." in f and is_number(f) for f in fields):
             return "."
         self.remarks.append(
             f"{self.source} has decimal commas: {commas[0]} is read as {commas[0].replace(',', '.')}"
@@ -254,10 +263,10 @@ class TextFile:
         return Chunk(where, list(zip(*rows))), reader.line_num
 
     def _ragged(self, row: list[str], line: int) -> InputError:
-        width, mark = len(self.names), _DELIMITERS.get(self.delimiter, repr(self.delimiter))
+        width, mark = len(self.names), DELIMITERS.get(self.delimiter, repr(self.delimiter))
         fix = f"write the missing fields (empty ones too), or quote a field that holds {self.delimiter!r}"
-        if len(row) == 1 and (other := _other_delimiter(row[0], self.delimiter, width)):
-            fix = f"the row is delimited by {_DELIMITERS[other]}: use one delimiter in the whole file"
+        if len(row) == 1 and (other := other_delimiter(row[0], self.delimiter, width)):
+            fix = f"the row is delimited by {DELIMITERS[other]}: use one delimiter in the whole file"
         elif line == self.header_line + 1 and len(row) == width + 1:
             fix = "if the rows begin with names of their own, name that column in the first line too"
         fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
@@ -285,60 +294,8 @@ def missing_file(path: str) -> InputError:
     return problem(f"there is no file {path}", came=path, expected="the path of a table", fix=fix, file=path)
 
 
-def _encodings(sample: bytes) -> list[str]:
-    """What the file may be encoded in, the likeliest first."""
-    for mark, name in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if sample.startswith(mark):
-            return [name]
-    even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    half = max(len(sample) // 4, 1)
-    if odd > half and not even:
-        return ["utf-16-le"]
-    if even > half and not odd:
-        return ["utf-16-be"]
-    return ["utf-8", "cp1252", "latin-1"]
-
-
-def _delimiter(lines: list[str], path: str) -> str:
-    """The delimiter that cuts every line into the same number of fields, the larger number first."""
-    usual = "\t" if path.lower().endswith((".tsv", ".tab")) else ","
-    found = []
-    for mark in (usual, *(d for d in _DELIMITERS if d not in (usual, " "))):
-        try:
-            counts = [len(row) for row in csv.reader(lines, delimiter=mark, skipinitialspace=True) if row]
-        except csv.Error:
-            continue
-        same = sum(c == counts[0] for c in counts) / len(counts)
-        if counts[0] > 1:
-            found.append((same == 1, same > 0.5, counts[0], mark))
-    if found:
-        return max(found, key=lambda f: f[:3])[-1]
-    fields = [line.split() for line in lines if line.strip()]
-    rest = [f for row in fields[1:] for f in row]
-    if len(fields) > 1 and len({len(f) for f in fields}) == 1 < len(fields[0]) and all(map(_is_number, rest)):
-        return " "
-    return usual
-
-
-def _other_delimiter(text: str, delimiter: str, width: int) -> str | None:
-    return next((d for d in ",;\t|" if d != delimiter and text.count(d) == width - 1 > 0), None)
-
-
 def _one_space(lines: Iterable[str]) -> Iterator[str]:
     return (" ".join(line.split()) + "\n" for line in lines)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text
-
-
-def _counted(names: list[str]) -> bool:
-    """Whether the names are 0, 1, 2 … or 1, 2, 3 …, as pandas writes them."""
-    return len(names) > 3 and any(names == [str(i + s) for i in range(len(names))] for s in (0, 1))
 
 
 def _shown(fields: list[str], delimiter: str) -> str:
