@@ -201,11 +201,17 @@ def _backward(
     formula = reverse.formula(arrived) if mine is gradients[v] or mine is None else mine
     if isinstance(formula, Symbol) and arrived in reverse.made and mine is None:
         formula = reverse.formula(arrived)
+    found = simplified(formula)
     terms = [
-        Term(_consumer(readers, c.equation, symbols), simplified(_term(reverse, c.value, arrived)))
+        Term(
+            _consumer(readers, c.equation, symbols),
+            found
+            if c.value is arrived and mine is not formula
+            else simplified(_term(reverse, c.value, arrived)),
+        )
         for c in parts
     ]
-    return Step("backward", gradients[v], simplified(formula), v.shape, terms, where=where.get(v))
+    return Step("backward", gradients[v], found, v.shape, terms, where=where.get(v))
 
 
 def _term(reverse: Composer, value: Var, arrived: Var) -> Formula:

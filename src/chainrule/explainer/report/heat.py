@@ -93,6 +93,6 @@ def picture(array: Any, lang: str) -> str:
         about += word("sampled", lang)
     data = b64encode(png(cells)).decode()
     text = f'alt="{escape(about)}" title="{escape(about)}"'
-    size = f'width="{columns * cell}" height="{rows * cell}" decoding="async"'
+    size = f'width="{columns * cell}" height="{rows * cell}" loading="lazy" decoding="async"'
     image = f'<img {text} {size} src="data:image/png;base64,{data}">'
     return f'<figure class="heat">{image}<figcaption>{escape(limits)}</figcaption></figure>'
