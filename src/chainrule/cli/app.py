@@ -169,6 +169,14 @@ def _explain(
     )
 
 
+def _path(text: str) -> Any:
+    return typer.Option(metavar="PATH", help=text)
+
+
+def _count(text: str) -> Any:
+    return typer.Option(metavar="N", help=text)
+
+
 @app.command("fit", short_help="Fit a formula to data, with standard errors.")
 def _fit(
     formula: Annotated[
@@ -192,24 +200,14 @@ def _fit(
     lr: Annotated[
         float | None, typer.Option(metavar="RATE", help="Learning rate of sgd … adam; 0.01.")
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="Epochs of sgd … adam (1000), steps of lm, lbfgs (2000).")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Rows in a batch of sgd … adam; 32.")
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of batches, and of start points tried.")] = 0,
+    epochs: Annotated[int | None, _count("Epochs of sgd … adam (1000), steps of lm, lbfgs (2000).")] = None,
+    batch_size: Annotated[int | None, _count("Rows in a batch of sgd … adam; 32.")] = None,
+    seed: Annotated[int, _count("Of batches, and of start points tried.")] = 0,
     confidence: Annotated[float, typer.Option(metavar="P", help="Of the intervals.")] = 0.95,
-    out: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Write the model (.safetensors), for `predict`.")
-    ] = None,
-    report: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Write the report, one HTML file.")
-    ] = None,
-    plot: Annotated[str | None, typer.Option(metavar="PATH", help="Write the charts, one PNG file.")] = None,
-    checkpoint: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Keep the state of the run in this file.")
-    ] = None,
+    out: Annotated[str | None, _path("Write the model (.safetensors), for `predict`.")] = None,
+    report: Annotated[str | None, _path("Write the report, one HTML file.")] = None,
+    plot: Annotated[str | None, _path("Write the charts, one PNG file.")] = None,
+    checkpoint: Annotated[str | None, _path("Keep the state of the run in this file.")] = None,
     every: Annotated[str, typer.Option(metavar="TIME", help="How often: 30s, 5m, 500ms.")] = "30s",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only the result.")] = False,

@@ -53,7 +53,7 @@ def fit(
     >>> {name: round(value, 6) for name, value in found.params.items()}
     {'w': 1.96, 'b': 1.06}
     >>> round(found.errors["w"], 6), round(found.r2, 6)
-    (0.069282, 0.997507)
+    (0.056569, 0.998337)
 
     Source: Levenberg–Marquardt as in MINPACK's lmder (Moré 1978); intervals as in NIST's StRD.
     """

@@ -141,7 +141,8 @@ def frozen(parts: Parts, data: Mapping[str, Any]) -> Parts:
 
     Raises InputError if such a function has a parameter inside.
 
-    >>> frozen(read("y = w*(x - mean(x))", ["x", "y"]), {"x": np.array([1.0, 3.0])}).right.show()
+    >>> data = {"x": np.array([1.0, 3.0]), "y": np.array([0.0, 0.0])}
+    >>> frozen(read("y = w*(x - mean(x))", ["x", "y"]), data).right.show()
     'w * (x - 2.0)'
     """
     if not any(_over_rows(e) for side in (parts.left, parts.right) for e in ast.walk(side.tree)):
