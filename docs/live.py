@@ -113,10 +113,14 @@ def differences(page: str, exact: bool = False) -> list[Difference]:
 
 
 def rewritten(page: str) -> str:
-    """The page with the outputs of now."""
+    """The page with the outputs of now; lines with `...` that still agree are kept."""
     lines = page.splitlines()
     for block, came in reversed(differences(page, exact=True)):
-        lines[block.start : block.end] = came.rstrip("\n").splitlines()
+        dotted = [line for line in block.text.splitlines() if "..." in line and line.strip() != "..."]
+        lines[block.start : block.end] = [
+            next((each for each in dotted if agrees(each, line)), line)
+            for line in came.rstrip("\n").split("\n")
+        ]
     return "\n".join(lines) + "\n"
 
 

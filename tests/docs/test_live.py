@@ -115,6 +115,11 @@ def test_rewriting_keeps_the_rest() -> None:
     assert live.rewritten(page) == page.replace("1\n1\n1\n", "2\n")
 
 
+def test_rewriting_keeps_dots_that_agree() -> None:
+    page = fenced("python", "print('took 3 s\\nfor 2')") + fenced("", "took ... s", "for 1")
+    assert live.rewritten(page) == page.replace("for 1", "for 2")
+
+
 def test_checking_and_rewriting_a_file(tmp_path, capsys) -> None:
     page = tmp_path / "page.md"
     page.write_text(fenced("python", "print(2)") + fenced("", "1"), encoding="utf-8")
