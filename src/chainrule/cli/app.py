@@ -173,6 +173,11 @@ def _path(text: str) -> Any:
     return typer.Option(metavar="PATH", help=text)
 
 
+def _option(metavar: str, text: str) -> Any:
+    """An option and what its help calls its value."""
+    return typer.Option(metavar=metavar, help=text)
+
+
 def _count(text: str) -> Any:
     return typer.Option(metavar="N", help=text)
 
@@ -239,51 +244,30 @@ def _fit(
 @app.command("train", short_help="Train a network on a table, compiled, and measure it.")
 def _train(
     data: Annotated[str, typer.Argument(metavar="DATA", help="CSV, TSV, Parquet or NumPy, with a header.")],
-    target: Annotated[str, typer.Option(metavar="COLUMN", help="The column to predict.")],
-    task: Annotated[str, typer.Option(metavar="TASK", help="auto, regression or classification.")] = "auto",
-    drop: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMNS", help="Columns to leave out: id,name.")
-    ] = None,
-    category: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMNS", help="Columns of numbers that are categories.")
-    ] = None,
-    hidden: Annotated[str, typer.Option(metavar="WIDTHS", help="Hidden layers; none: linear.")] = "64,64",
+    target: Annotated[str, _option("COLUMN", "The column to predict.")],
+    task: Annotated[str, _option("TASK", "auto, regression or classification.")] = "auto",
+    drop: Annotated[list[str] | None, _option("COLUMNS", "Columns to leave out: id,name.")] = None,
+    category: Annotated[list[str] | None, _option("COLUMNS", "Number columns that are categories.")] = None,
+    hidden: Annotated[str, _option("WIDTHS", "Hidden layers; none: linear.")] = "64,64",
     activation: Annotated[
-        str, typer.Option(metavar="NAME", help="relu, leaky_relu, elu, selu, gelu, silu, tanh, sigmoid.")
+        str, _option("NAME", "relu, leaky_relu, elu, selu, gelu, silu, tanh, sigmoid.")
     ] = "relu",
-    dropout: Annotated[float, typer.Option(metavar="P", help="Behind each hidden layer.")] = 0.0,
+    dropout: Annotated[float, _option("P", "Behind each hidden layer.")] = 0.0,
     optimizer: Annotated[
-        str, typer.Option(metavar="NAME", help="adam, adamw, nadam, rmsprop, sgd, momentum, adagrad.")
+        str, _option("NAME", "adam, adamw, nadam, rmsprop, sgd, momentum, adagrad.")
     ] = "adam",
-    lr: Annotated[
-        float | None, typer.Option(metavar="RATE", help="Learning rate; chosen by short trials if left out.")
-    ] = None,
-    weight_decay: Annotated[float, typer.Option(metavar="W", help="Pulls weights towards 0.")] = 0.0,
-    epochs: Annotated[int, typer.Option(metavar="N", help="At most so many.")] = 200,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Rows in a batch; 32 to 256, by the number of rows.")
-    ] = None,
-    patience: Annotated[
-        int, typer.Option(metavar="N", help="Stop after so many epochs without a better one.")
-    ] = 20,
-    test_size: Annotated[float, typer.Option(metavar="P", help="Part of the rows held out.")] = 0.2,
-    validation_size: Annotated[
-        float, typer.Option(metavar="P", help="Part of the rows that choose the best epoch.")
-    ] = 0.15,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the split, the start and the batches.")] = 0,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH", help="The model file; DATA's name with .safetensors, here, if left out."
-        ),
-    ] = None,
-    report: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Write the report, one HTML file.")
-    ] = None,
-    checkpoint: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Keep the state of the run in this file.")
-    ] = None,
-    every: Annotated[str, typer.Option(metavar="TIME", help="How often: 30s, 5m, 500ms.")] = "30s",
+    lr: Annotated[float | None, _option("RATE", "Learning rate; chosen by short trials if left out.")] = None,
+    weight_decay: Annotated[float, _option("W", "Pulls weights towards 0.")] = 0.0,
+    epochs: Annotated[int, _count("At most so many.")] = 200,
+    batch_size: Annotated[int | None, _count("Rows in a batch; 32 to 256, by the number of rows.")] = None,
+    patience: Annotated[int, _count("Stop after so many epochs without a better one.")] = 20,
+    test_size: Annotated[float, _option("P", "Part of the rows held out.")] = 0.2,
+    validation_size: Annotated[float, _option("P", "Part that chooses the best epoch.")] = 0.15,
+    seed: Annotated[int, _count("Of the split, the start and the batches.")] = 0,
+    out: Annotated[str | None, _path("The model file; DATA's name with .safetensors if left out.")] = None,
+    report: Annotated[str | None, _path("Write the report, one HTML file.")] = None,
+    checkpoint: Annotated[str | None, _path("Keep the state of the run in this file.")] = None,
+    every: Annotated[str, _option("TIME", "How often: 30s, 5m, 500ms.")] = "30s",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Epochs and result as lines of JSON.")] = False,
