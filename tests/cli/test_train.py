@@ -119,10 +119,23 @@ def test_mistakes_are_told_and_nothing_is_written(arguments: list[str], words: s
 
 def test_a_model_that_is_there_stays_when_a_later_run_fails(capsys: Captured) -> None:
     Path("t.safetensors").write_text("old")
-    options = ["--lr", "1e9", "--optimizer", "sgd", "--hidden", "8"]
+    options = ["--lr", "1e9", "--optimizer", "sgd", "--hidden", "8", "--out", "t.safetensors"]
     assert run("train", "t.csv", "--target", "y", *options) == 2
     assert "the loss diverges" in capsys.readouterr().err
     assert Path("t.safetensors").read_text() == "old" and sorted(os.listdir()) == ["t.csv", "t.safetensors"]
+
+
+def test_only_a_model_is_replaced_unasked(capsys: Captured) -> None:
+    quick = ["train", "t.csv", "--target", "y", "--hidden", "none", "--epochs", "1", "--lr", "0.1"]
+    assert run(*quick) == run(*quick) == 0
+    assert "Written: t.safetensors (replaced)\n" in capsys.readouterr().err
+    Path("t.safetensors").write_text("mine")
+    assert run(*quick) == 2
+    assert capsys.readouterr().err == (
+        "chainrule train: t.safetensors is there, and is no model of a table\n"
+        "  fix:      --out OTHER.safetensors, or --out t.safetensors to replace it\n"
+    )
+    assert Path("t.safetensors").read_text() == "mine"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as SIGINT")

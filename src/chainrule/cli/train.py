@@ -11,6 +11,7 @@ from typing import Any
 
 from chainrule.cli.files import check_writable
 from chainrule.fitting.checkpoint import parse_duration
+from chainrule.fitting.model_file import load_model
 from chainrule.fitting.problem import InputError, problem
 from chainrule.fitting.progress import Mode
 from chainrule.fitting.table.fit import TableFit, fit_table
@@ -29,7 +30,7 @@ def train(
             raise problem("--quiet and --json exclude each other", fix="leave out one of them")
         if resume and checkpoint is None:
             raise problem("--resume needs the file to go on from", fix="--checkpoint run.ckpt --resume")
-        model_file = out or os.path.splitext(os.path.basename(data))[0] + ".safetensors"
+        model_file = out or _default_name(data)
         check_writable({"--out": model_file, "--report": report, "--checkpoint": checkpoint}, [data])
         mode: Mode = "json" if as_json else "quiet" if quiet else "auto"
         found = fit_table(
@@ -55,6 +56,21 @@ def train(
     if not quiet and not as_json:
         _say(model_file, replaced, report, checkpoint if interrupted else None, interrupted)
     return INTERRUPTED if interrupted else 0
+
+
+def _default_name(data: str) -> str:
+    """The data's name with .safetensors, in this folder; only a model of ours is replaced unasked."""
+    path = os.path.splitext(os.path.basename(data))[0] + ".safetensors"
+    if os.path.exists(path):
+        try:
+            load_model(path, ["table"])
+        except InputError:
+            raise problem(
+                f"{path} is there, and is no model of a table",
+                fix=f"--out OTHER.safetensors, or --out {path} to replace it",
+                file=path,
+            ) from None
+    return path
 
 
 def _widths(text: str) -> tuple[int, ...]:
