@@ -101,6 +101,9 @@ class Specialisation:
             value = n.value()
             if type(value) not in (int, float) or value == 0:
                 return f"the hyper-parameter {n.key!r}: {value!r} is another case than other numbers"
+        for table, key, held in self.trace.settings:
+            if not _as_read(now := table.get(key), held):
+                return f"the hyper-parameter {key!r}: {held!r} was here, {now!r} is now"
         return self.trace.guards.change()
 
     @cached_property
@@ -162,11 +165,12 @@ def _own_outputs(traced: Trace) -> tuple[Program, list[Role]]:
     """
     roles = _roles(traced)
     outputs = traced.program.outputs[: len(roles)]
-    inputs = traced.program.inputs
+    inputs, equations = traced.program.inputs, traced.program.equations
     if traced.backward is not None:
+        equations = (*equations, *traced.backward.equations)
         inputs = (*inputs, *traced.backward.cotangents)
         outputs = (*outputs, *traced.backward.gradients)
-    return traced.program.replaced(inputs=inputs, outputs=outputs), roles
+    return traced.program.replaced(inputs=inputs, equations=equations, outputs=outputs), roles
 
 
 def _roles(traced: Trace) -> list[Role]:
@@ -181,6 +185,11 @@ def _strides(array: Any) -> tuple[int, ...]:
 
 def _kind(a: Any) -> str:
     return f"{a.dtype}{list(a.shape)}"
+
+
+def _as_read(now: Any, held: Any) -> bool:
+    """Whether a setting is what the trace took for a constant."""
+    return now is held or (type(now) is type(held) and not isinstance(now, Tensor) and bool(now == held))
 
 
 def _alike(a: Any, b: Any) -> bool:
