@@ -68,11 +68,12 @@ class Batches:
         return sizes
 
     def arguments(self, i: int) -> list[Tensor]:
-        """The i-th batch of the epoch."""
+        """The i-th batch of the epoch, laid out in memory as train() lays batches out."""
         part = slice(i * self.size, (i + 1) * self.size)
-        if self._order is None:
-            return [Tensor._wrap(a[part]) for a in self.arrays]
-        return [Tensor._wrap(a.take(self._order[part], 0)) for a in self.arrays]
+        index = (
+            np.arange(part.start, min(part.stop, self.samples)) if self._order is None else self._order[part]
+        )
+        return [Tensor._wrap(a.take(index, 0)) for a in self.arrays]
 
     def run(self, start: int, stop: int, state: RunState) -> Array:
         """Step over batches start … stop-1 of the epoch; their losses."""

@@ -24,15 +24,24 @@ _SECONDS = 5.0  # for all trials together
 class Diverged(InputError):
     """A loss that is not finite, or has grown a hundred million times.
 
-    `step` (from 1 on), `epoch`, `lr`, `grad_norm` (before the update that spoilt it; NaN if not known) say
-    where; `works` is a learning rate that was tried and works, or None.
+    `step` (from 1 on), `epoch`, `lr`, `loss` and `grad_norm` (of the step before; NaN if not known) say
+    where, `works` is a learning rate that was tried and works, or None.
     """
 
     def __init__(
-        self, text: str, *, step: int, epoch: int, lr: float, grad_norm: float, works: float | None
+        self,
+        text: str,
+        *,
+        step: int,
+        epoch: int,
+        lr: float,
+        loss: float,
+        grad_norm: float,
+        works: float | None,
     ) -> None:
         super().__init__(text)
-        self.step, self.epoch, self.lr, self.grad_norm, self.works = step, epoch, lr, grad_norm, works
+        self.step, self.epoch, self.lr, self.loss = step, epoch, lr, loss
+        self.grad_norm, self.works = grad_norm, works
 
 
 def first_bad(losses: Array, first: float) -> int | None:
@@ -53,7 +62,7 @@ def diverged(
             expected="a finite loss",
             fix="give other start values, or look for extreme values in the data",
         )
-        return Diverged(text, step=step, epoch=epoch, lr=lr, grad_norm=norm, works=None)
+        return Diverged(text, step=step, epoch=epoch, lr=lr, loss=loss, grad_norm=norm, works=None)
     gradient = f", gradient norm {norm:.4g} in the step before" if math.isfinite(norm) else ""
     fix = (
         f"set the learning rate to {works:g}: tried from the start point, the loss falls with it"
@@ -65,7 +74,7 @@ def diverged(
         came=f"learning rate {lr:g}{gradient}",
         fix=fix,
     )
-    return Diverged(text, step=step, epoch=epoch, lr=lr, grad_norm=norm, works=works)
+    return Diverged(text, step=step, epoch=epoch, lr=lr, loss=loss, grad_norm=norm, works=works)
 
 
 def gradient_norm(batches: Batches, i: int, state: RunState) -> float:

@@ -301,15 +301,21 @@ class Loop:
             ) from None
 
     def _take_up(self, saved: State) -> None:
-        self.state.check(saved["run"], self.checkpoint.path if self.checkpoint else "")
-        self.epoch, self._batch = saved["epoch"], saved["batch"]
-        if self._batch:
+        """Go to where the saved run was; ValueError and the like for a state that is none."""
+        epoch, batch, losses, best = (saved[key] for key in ("epoch", "batch", "losses", "best"))
+        history = History.from_state(saved["history"])
+        if not (type(epoch) is type(batch) is int and epoch >= 0 and 0 <= batch < self.batches.count):
+            raise ValueError(f"epoch {epoch!r}, batch {batch!r}")
+        if batch and (losses.dtype.kind != "f" or losses.shape != (batch,)):
+            raise ValueError("losses of another number of batches")
+        self.state.check(saved["run"], "the checkpoint")
+        if batch:
             self._drawn = saved["drawn"]
             self.state.set_draws(self._drawn)
             self.batches.draw()
-            self._losses = [saved["losses"]]
+            self._losses = [losses]
         self.state.restore(saved["run"])
-        self._first, self._before = saved["first"], saved["time"]
-        best = saved["best"]
-        self.best_epoch, self._best, self._kept = best["epoch"], best["value"], best["values"]
-        self.history.rows[:] = History.from_state(saved["history"]).rows
+        self._first, self._before = float(saved["first"]), float(saved["time"])
+        self.best_epoch, self._best, self._kept = int(best["epoch"]), float(best["value"]), best["values"]
+        self.epoch, self._batch = epoch, batch
+        self.history.rows[:] = history.rows

@@ -132,7 +132,6 @@ class RunState:
                     came=came,
                     expected=f"{a.dtype} {a.shape}",
                     fix="go on with the same network and options, or start anew without --resume",
-                    file=name,
                 )
 
 
