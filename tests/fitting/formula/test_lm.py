@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chainrule.fitting.formula.lm import Linear, State, Tolerances, minimise, polished, within
+from chainrule.fitting.formula.lm import (
+    Linear,
+    State,
+    Tolerances,
+    bounded,
+    free_at,
+    minimise,
+    polished,
+    within,
+)
 
 FREE = np.full(2, np.inf)
 
@@ -121,3 +130,16 @@ def test_polishing_finds_the_digits_that_the_loss_hides():
     fine = polished(problem, rough, -FREE, FREE)
     assert np.abs(problem.linear(rough.p).gradient).max() > 1e-8
     assert np.abs(problem.linear(fine.p).gradient).max() < 1e-14
+
+
+def test_a_step_that_meets_a_bound_lets_the_others_go_on():
+    here = Linear(1.0, 1.0, np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([-4.0, -1.0]))
+    p, lower, upper = np.zeros(2), np.full(2, -9.0), np.array([1.0, 9.0])
+    step = bounded(here, np.ones(2), np.inf, p, lower, upper, np.array([True, True]))
+    np.testing.assert_allclose(step, [1.0, 2.0])  # (1 + b - 4)² + (b - 1)² is least at b = 2
+
+
+def test_only_what_descent_pushes_out_is_held_at_its_bound():
+    p, lower, upper = np.array([0.0, 0.0, 1.0, 1.0, 0.5]), np.zeros(5), np.ones(5)
+    gradient = np.array([2.0, -2.0, -2.0, 2.0, 2.0])
+    assert free_at(p, gradient, lower, upper).tolist() == [False, True, False, True, True]

@@ -24,6 +24,7 @@ def test_certified_digits(path: Path, start: int) -> None:
     assert found.params >= 9, found
     assert found.errors >= 9, found
     assert found.rss >= 9, found
+    assert found.steps <= 500, found
 
 
 def test_digits_are_counted_from_the_relative_error():

@@ -117,3 +117,12 @@ def test_a_constant_target_has_no_r2():
     fit = cr.fit("y = w*x + b", {"x": [0.0, 1.0, 2.0], "y": [1.0, 1.0, 1.0]})
     assert np.isnan(fit.r2)
     assert "R²                           –" in str(fit)
+
+
+def test_columns_that_differ_by_rounding_are_not_told_apart():
+    x = np.linspace(1, 2, 20)
+    z = x * (1 + 1e-13 * np.cos(40 * x))
+    y = x + 0.1 * np.random.default_rng(0).normal(size=20)
+    fit = cr.fit("y = a*x + b*z + c", {"x": x, "z": z, "y": y})
+    assert fit.statistics.confused == [["a", "b"]]
+    assert fit.errors["c"] > 0
