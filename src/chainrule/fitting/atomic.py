@@ -18,7 +18,8 @@ def write_file(path: Any, data: bytes | str) -> None:
     Raises InputError with the system's own words: no folder, no permission, disk full.
 
     >>> write_file("numbers.txt", "1 2 3")
-    >>> open("numbers.txt").read()
+    >>> from pathlib import Path
+    >>> Path("numbers.txt").read_text()
     '1 2 3'
     """
     try:

@@ -40,7 +40,7 @@ def masked_crc(data: bytes) -> int:
     """CRC-32C, rotated and shifted as TFRecord wants it, so that a CRC of CRCs is sound.
 
     >>> hex(masked_crc(b"123456789"))
-    '0xc9a0b7e4'
+    '0xc78ab0e5'
     """
     crc = 0xFFFFFFFF
     for byte in data:
