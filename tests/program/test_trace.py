@@ -125,6 +125,21 @@ def test_second_derivatives_are_traced():
     np.testing.assert_allclose(interpret(verify(traced.program), [np.float32([3.0, 5.0])])[0], [18.0, 30.0])
 
 
+def test_the_program_stands_without_the_derivative_of_its_results():
+    x = cr.tensor([1.0, 2.0], requires_grad=True)
+    found = trace(lambda a: (a * a).sum(), (x,))
+    verify(found.program)
+    assert [e.op.name for e in found.program.equations] == ["mul", "sum"]
+    assert interpret(found.program, [x.detach().numpy()])[0] == 5.0
+    assert found.backward is not None
+    joint = found.program.replaced(
+        inputs=(*found.program.inputs, *found.backward.cotangents),
+        equations=(*found.program.equations, *found.backward.equations),
+        outputs=tuple(found.backward.gradients),
+    )
+    assert interpret(verify(joint), [x.detach().numpy(), np.float32(1.0)])[0].tolist() == [2.0, 4.0]
+
+
 def test_draws_are_equations_with_the_generator():
     def noisy(x):
         return nn.functional.dropout(x, 0.5, True)

@@ -20,7 +20,7 @@ from ..tensor import Tensor
 from ..types import FROM_NUMPY, default, float64
 from .draws import random_states, refuse_draws
 from .guards import Guards
-from .ir import Program, Var
+from .ir import Equation, Program, Var
 from .numbers import Number as Scalar
 from .numbers import numbers_in, replaced
 from .passes.state import draws
@@ -44,11 +44,13 @@ class Number(NamedTuple):
 class Backward(NamedTuple):
     """The derivative of a traced function's results, where the function does not take it itself.
 
-    cotangents  inputs of the program, one for each of the `roots` (numbers of results)
+    equations   those that follow the program's own
+    cotangents  their inputs, one for each of the `roots` (numbers of results)
     targets     the arguments and captured tensors (places in `arguments + captured`) whose gradients follow
-    gradients   the program's variables of these gradients
+    gradients   the variables of these gradients
     """
 
+    equations: tuple[Equation, ...]
     roots: list[int]
     cotangents: list[Var]
     targets: list[int]
@@ -279,10 +281,11 @@ class Tracer(Recorder):
                 outputs.append(after._a.read() if isinstance(after._a, Traced) else self.constant(after._a))
         numbers = [n for n, _, _ in self.numbers.values()]
         self._check_unchanged()
+        equations = tuple(self.equations)
         backward = self._derivative(found)
         read = [t for _, t, _ in self.numbers.values()] + [n.traced for n in self.scalars.values()]
         inputs = (*self.inputs, *(t.cell.var for t in read))
-        program = Program(inputs, self.constants, tuple(self.equations), tuple(outputs))
+        program = Program(inputs, self.constants, equations, tuple(outputs))
         return Trace(
             program, self.arguments, self.captured, numbers, written, gradients, cleared, result, value,
             list(self.scalars), frozenset(self.pinned), self.provisional, list(self.settings.values()),
@@ -313,8 +316,13 @@ class Tracer(Recorder):
         wanted = [(i, g) for i, g in zip(targets, found) if g is not None]
         for _, g in wanted:
             self.lift(g)
+        gradients = [g._a.read() for _, g in wanted]  # reading may write equations
         return Backward(
-            roots, [v for _, v in cotangents], [i for i, _ in wanted], [g._a.read() for _, g in wanted]
+            tuple(self.equations[before:]),
+            roots,
+            [v for _, v in cotangents],
+            [i for i, _ in wanted],
+            gradients,
         )
 
     def _check_unchanged(self) -> None:
