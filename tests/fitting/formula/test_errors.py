@@ -248,6 +248,7 @@ OPTIONS = [
     ({"confidence": 95}, "confidence must lie between 0 and 1\n  came:     95\n  expected: such as 0.95"),
     ({"optimizer": "sgd", "lr": -1.0}, "lr must be positive\n  came:     -1.0"),
     ({"epochs": 0}, "epochs must be positive\n  came:     0"),
+    ({"epochs": 2.5}, "epochs must be a whole number\n  came:     2.5"),
     (
         {"lr": 0.1},
         "lr is not for lm, which takes all rows at once and finds its own steps\n"
@@ -259,6 +260,16 @@ OPTIONS = [
 @pytest.mark.parametrize(("options", "text"), OPTIONS)
 def test_an_option_that_cannot_be(options: dict[str, Any], text: str) -> None:
     assert said("y = w*x + b", **options) == text
+
+
+def test_squares_that_are_too_large():
+    x = 1e200 * np.arange(3.0)
+    assert said("y = a*x", {"x": x, "y": [0.0, 1.0, 2.0]}) == (
+        "the squares of the residuals are too large for float64 at the start point (1 for every parameter)\n"
+        "  came:     a value of 2e+200 and a derivative of 2e+200\n"
+        "  expected: numbers below 1e150\n"
+        "  fix:      give another start (--init name=value), or columns in other units"
+    )
 
 
 def test_too_few_rows():

@@ -69,8 +69,8 @@ def fit(
     lower, upper = lower[free], upper[free]
     _inside(squares, first, held, bounds, lower, upper)
     run = Run(
-        optimizer, lr or 0.01, epochs or (2000 if optimizer in ("lm", "lbfgs") else 1000),
-        batch_size or 32, seed, History(), None, Checkpoint(checkpoint, every) if checkpoint else None,
+        optimizer, lr or 0.01, int(epochs) if epochs else (2000 if optimizer in ("lm", "lbfgs") else 1000),
+        int(batch_size or 32), seed, History(), None, Checkpoint(checkpoint, every) if checkpoint else None,
         resume, {"formula": formula, "data": _fingerprint(given), "loss": loss, "fix": held},
     )  # fmt: skip
     total = None if optimizer in ("lm", "lbfgs") else run.epochs
@@ -106,6 +106,8 @@ def _checked(
     for name, value in (("lr", lr), ("epochs", epochs), ("batch_size", batch_size)):
         if value is not None and not (value > 0 and np.isfinite(value)):
             raise problem(f"{name} must be positive", came=str(value))
+        if value is not None and name != "lr" and int(value) != value:
+            raise problem(f"{name} must be a whole number", came=str(value))
     rows, k = len(given.target), len(squares.names)
     if rows < k:
         raise problem(
@@ -144,6 +146,13 @@ def _defined(squares: Squares, began: Start, given: Data) -> None:
     if not len(bad):
         what = "formula's derivative"
         bad = np.flatnonzero(~np.isfinite(jacobian).all(1))
+    if not len(bad):  # every number is finite, their squares are not
+        raise problem(
+            f"the squares of the residuals are too large for float64 at the start point ({began.words})",
+            came=f"a value of {np.max(np.abs(value)):.3g} and a derivative of {np.max(np.abs(jacobian)):.3g}",
+            expected="numbers below 1e150",
+            fix="give another start (--init name=value), or columns in other units",
+        )
     row = int(bad[0])
     here = {n: float(given.columns[n][row]) for n in squares.model.columns}
     here |= dict(zip(squares.model.parameters, whole.tolist()))
