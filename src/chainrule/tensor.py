@@ -64,8 +64,8 @@ class Tensor(_Base, metaclass=TorchNamed):
 
     @classmethod
     def _wrap(cls, array: Any, requires_grad: bool = False) -> Tensor:
-        if clock.tracer is not None:
-            clock.tracer.made(array)
+        if (tracer := clock.tracer) is not None:
+            tracer.made(array)
         t: Tensor = new_tensor(cls)
         t._a = array
         t._node = None
@@ -75,14 +75,14 @@ class Tensor(_Base, metaclass=TorchNamed):
 
     def _array(self) -> np.ndarray[Any, Any]:
         """The storage as an array that can be shared and written (see NOTE [Storage])."""
-        a = self._a if clock.tracer is None else clock.tracer.storage(self)
+        a = self._a if (tracer := clock.tracer) is None else tracer.storage(self)
         if type(a) is not ndarray:
             self._a = a = np.asanyarray(a)
         return a
 
     def _values(self) -> Any:
         """The storage, for code that looks at the values themselves: a trace lets it see constants only."""
-        return self._a if clock.tracer is None else clock.tracer.looked_at(self)
+        return self._a if (tracer := clock.tracer) is None else tracer.looked_at(self)
 
     # ----- what it is
 
@@ -255,7 +255,7 @@ class Tensor(_Base, metaclass=TorchNamed):
 
     def item(self) -> Any:
         """The one element as a Python number."""
-        a = self._a if clock.tracer is None else clock.tracer.looked_at(self)
+        a = self._a if (tracer := clock.tracer) is None else tracer.looked_at(self)
         if a.size != 1:
             raise RuntimeError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
         return a.item()
@@ -270,7 +270,7 @@ class Tensor(_Base, metaclass=TorchNamed):
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             )
-        return self._array() if clock.tracer is None else clock.tracer.to_numpy(self)
+        return self._array() if (tracer := clock.tracer) is None else tracer.to_numpy(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         a = self.numpy()
@@ -291,7 +291,7 @@ class Tensor(_Base, metaclass=TorchNamed):
         return iter(self.unbind(0))
 
     def __bool__(self) -> bool:
-        a = self._a if clock.tracer is None else clock.tracer.looked_at(self)
+        a = self._a if (tracer := clock.tracer) is None else tracer.looked_at(self)
         if a.size != 1:
             if a.size == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
