@@ -20,4 +20,4 @@ bench:
 	$(PYTHON) -m bench all --write
 
 docs:  ## the pages, in build/docs; `python docs/live.py --write docs/*.md` first puts the outputs of now into them
-	$(PYTHON) -m sphinx -W --keep-going -q -b html docs build/docs
+	$(PYTHON) -m sphinx -W --keep-going -q -j auto -b html docs build/docs
