@@ -195,25 +195,26 @@ def test_a_rate_that_is_too_high(compiled: bool) -> None:
     assert history["loss"][-1] < history["loss"][0]
 
 
-def test_the_step_and_the_gradient_of_the_divergence_are_right() -> None:
-    """Batches of one: w doubles its error with each step, so that everything is known by hand."""
+@pytest.mark.parametrize("size", [1, 5, 10])
+def test_the_step_and_the_gradient_of_the_divergence_are_right(size: int) -> None:
+    """Ones alone: w doubles its error with each step, so that everything is known by hand."""
     w = cr.tensor(1.0, requires_grad=True, dtype=cr.float64)
     optimizer = cr.optim.SGD([w], lr=1.5)
 
     @cr.compile
     def step(x: cr.Tensor) -> cr.Tensor:
         optimizer.zero_grad()
-        loss = (w * x).pow(2).sum()
+        loss = (w * x).pow(2).mean()
         loss.backward()
         optimizer.step()
         return loss
 
     ones = cr.ones(10, 1, dtype=cr.float64)
-    loop = Loop(step, (ones,), epochs=9, batch_size=1, parameters={"w": w}, optimizer=optimizer)
+    loop = Loop(step, (ones,), epochs=90, batch_size=size, parameters={"w": w}, optimizer=optimizer)
     with pytest.raises(Diverged) as caught:
         loop.run()
     # w_k = (-2)^(k-1) and the loss is 4^(k-1): over 10^8 at step 15, the gradient is 2·w at step 14
-    assert (caught.value.step, caught.value.epoch) == (15, 2)
+    assert (caught.value.step, caught.value.epoch) == (15, -(-15 * size // 10))
     assert caught.value.loss == 4.0**14
     assert caught.value.grad_norm == 2.0 * 2**13
     assert w.item() == 1.0

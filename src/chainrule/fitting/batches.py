@@ -49,16 +49,16 @@ class Batches:
         self.size = min(batch_size, self.samples)
         whole, rest = divmod(self.samples, self.size)
         self.count = whole + bool(rest and not drop_last)
-        self._order: Array | None = None
+        self._sampler = RandomSampler(range(self.samples), generator=generator)
+        self.order: Array | None = None
 
     def draw(self) -> None:
         """Draw the order of the next epoch; the generators are left as a DataLoader leaves them."""
         draw_seed(self.generator)  # a DataLoader's, for its workers
         if not self.shuffle:
             return
-        sampler = RandomSampler(range(self.samples), generator=self.generator)
-        found: Any = index_arrays(BatchSampler(sampler, self.samples, False))
-        self._order = np.concatenate(list(found)).astype(np.int64, copy=False)
+        found: Any = index_arrays(BatchSampler(self._sampler, self.samples, False))
+        self.order = np.concatenate(list(found)).astype(np.int64, copy=False)
 
     def sizes(self, start: int, stop: int) -> Array:
         """How many samples each of these batches has."""
@@ -71,7 +71,7 @@ class Batches:
         """The i-th batch of the epoch, laid out in memory as train() lays batches out."""
         part = slice(i * self.size, (i + 1) * self.size)
         index = (
-            np.arange(part.start, min(part.stop, self.samples)) if self._order is None else self._order[part]
+            np.arange(part.start, min(part.stop, self.samples)) if self.order is None else self.order[part]
         )
         return [Tensor._wrap(a.take(index, 0)) for a in self.arrays]
 
@@ -98,11 +98,11 @@ class Batches:
             return [loss_of(self.step(*self.arguments(i))) for i in range(start, stop)]
         size = self.size if stop * self.size <= self.samples else self.samples - start * self.size
         first = start * self.size
-        if self._order is None:
+        if self.order is None:
             rows = [a[first : first + size * (stop - start)] for a in self.arrays]
             index = np.arange(size * (stop - start))
         else:
-            rows, index = self.arrays, self._order[first : first + size * (stop - start)]
+            rows, index = self.arrays, self.order[first : first + size * (stop - start)]
         return Run(self.step, rows, index.reshape(-1, size), False).losses()
 
     def _prepared(self, i: int, state: RunState) -> Array | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from .batches import Array, Batches
 from .problem import InputError
 from .state import RunState, State
 
-__all__ = ["Diverged", "first_bad", "gradient_norm", "rate_that_works"]
+__all__ = ["Diverged", "diverged", "first_bad", "rate_that_works"]
 
 _GROWTH = 1e8  # a loss that has grown so much will not come back
 _SMALL = 1e-12  # … from a first loss of at least this
@@ -75,25 +74,6 @@ def diverged(
         fix=fix,
     )
     return Diverged(text, step=step, epoch=epoch, lr=lr, loss=loss, grad_norm=norm, works=works)
-
-
-def gradient_norm(batches: Batches, i: int, state: RunState) -> float:
-    """The norm of all gradients that the step leaves on this batch, called as plain Python; NaN if none."""
-    state.optimizer.zero_grad()
-    plain: Any = getattr(batches.step, "function", batches.step)
-    try:
-        plain(*batches.arguments(i))
-    except (ArithmeticError, ValueError, RuntimeError):
-        return math.nan
-    grads = [p.grad._array() for p in state.parameters.values() if p.grad is not None]
-    state.optimizer.zero_grad()
-    if not grads:
-        return math.nan
-    # the largest first, so that squares do not overflow
-    top = max(float(np.abs(g).max(initial=0.0)) for g in grads)
-    if not 0 < top < math.inf:
-        return top
-    return top * math.sqrt(sum(float(np.square(g.astype(np.float64) / top).sum()) for g in grads))
 
 
 def rate_that_works(batches: Batches, state: RunState, start: State, steps: int) -> float | None:

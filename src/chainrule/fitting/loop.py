@@ -14,12 +14,13 @@ from ..random import Generator
 from ..tensor import Tensor
 from .batches import Array, Batches
 from .checkpoint import Checkpoint
-from .divergence import Diverged, diverged, first_bad, gradient_norm, rate_that_works
+from .divergence import Diverged, diverged, first_bad, rate_that_works
 from .history import History
 from .identity import identity_of, same_run
 from .interrupts import Interrupts
 from .problem import InputError, problem
 from .progress import Progress
+from .replay import Replay
 from .state import RunState, State
 
 __all__ = ["Diverged", "Loop"]
@@ -89,6 +90,7 @@ class Loop:
     ) -> None:
         self.epochs, self.batches = epochs, Batches(step, tensors, batch_size, shuffle, drop_last, generator)
         self.state = RunState(parameters, buffers or {}, optimizer, scheduler, generator)
+        self._replay = Replay(self.batches, self.state)
         self.evaluate, self.grad_norm = evaluate, grad_norm
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self.history = History() if history is None else history
@@ -139,23 +141,20 @@ class Loop:
         """The rest of the epoch, in pieces; figures at its end."""
         count = self.batches.count
         if not self._batch:
-            self._drawn = self.state.draws()
+            self._drawn = {} if self.checkpoint is None else self.state.draws()
             self.batches.draw()
             self._losses = []
-        held, taken = self.state.copy(), time.monotonic()
-        held_at = self._batch
         while self._batch < count:
             now = time.monotonic()
-            if now - taken > 1.0:
-                held, held_at, taken = self.state.copy(), self._batch, now
             stop = min(self._batch + self._piece(), count)
+            self._replay.note(self._batch, stop)
             losses = self.batches.run(self._batch, stop, self.state)
             self._pace(stop - self._batch, time.monotonic() - now)
             if math.isnan(self._first):
                 self._first = float(losses[0])
             bad = first_bad(losses, self._first)
             if bad is not None:
-                self._diverged(self._batch + bad, float(losses[bad]), held, held_at)
+                self._diverged(self._batch + bad, float(losses[bad]))
             self._losses.append(losses)
             self._batch = stop
             if stop < count:
@@ -232,18 +231,14 @@ class Loop:
 
     # ----- divergence
 
-    def _diverged(self, bad: int, loss: float, held: State, held_at: int) -> None:
+    def _diverged(self, bad: int, loss: float) -> None:
         """Find out more, leave the best parameters so far (or those of the start), and raise Diverged."""
         step = self.epoch * self.batches.count + bad + 1
         lr = float(self.state.optimizer.param_groups[0]["lr"])
         at_start = step == 1 or not math.isfinite(self._first)
         norm, works = math.nan, None
         if not at_start:
-            if bad > held_at:
-                self.state.restore(held)
-                if bad - 1 > held_at:
-                    self.batches.run(held_at, bad - 1, self.state)
-                norm = gradient_norm(self.batches, bad - 1, self.state)
+            norm = self._replay.gradient_norm(bad)
             works = rate_that_works(self.batches, self.state, self._start, step)
         self.state.start_over(self._start)
         self._put_back_best()

@@ -51,7 +51,9 @@ class RunState:
 
     def draws(self) -> State:
         """The states of the default generator and of the run's own."""
-        return {"default": default_generator.get_state(), "own": self.generator.get_state()}
+        default = default_generator.get_state()
+        own = default if self.generator is default_generator else self.generator.get_state()
+        return {"default": default, "own": own}
 
     def set_draws(self, draws: Mapping[str, Any]) -> None:
         """Put both generators back."""
