@@ -55,6 +55,20 @@ def test_the_bars_are_the_ratios_of_the_table() -> None:
         assert f">{row.us[library] / row.us['chainrule']:.3g}×<" in svg
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+@pytest.mark.parametrize(("library", "name"), [("torch eager", "PyTorch"), ("jax", "JAX")])
+def test_the_readme_says_what_was_measured(readme: str, library: str, name: str) -> None:
+    from speed import compiled
+
+    rows = compiled((ROOT / "bench" / "RESULTS.md").read_text(encoding="utf-8"))
+    networks = [row for row in rows if "point by point" not in row.workload]  # three numbers are no network
+    ratios = sorted(row.us[library] / row.us["chainrule"] for row in networks)
+    least, most = f"{ratios[0]:.2g}", f"{ratios[-1]:.0f}"
+    english, chinese = f"{least} to {most} times as fast as {name}", f"{name} 的 {least} 到 {most} 倍"
+    text = " ".join((ROOT / readme).read_text(encoding="utf-8").split())
+    assert (english if readme == "README.md" else chinese) in text
+
+
 def test_a_workload_that_is_not_measured_is_named() -> None:
     from speed import chart
 

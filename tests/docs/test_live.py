@@ -48,6 +48,7 @@ def test_about_lets_numbers_differ_a_little() -> None:
     page = fenced("python", "print('R² 0.91 after 25 epochs')")
     assert came(page + fenced("text about", "R² 0.89 after 23 epochs")) == []
     assert came(page + fenced("text about", "R² 0.89 after 23 steps")) != []
+    assert came(page + fenced("text", "R² 0.89 after 23 epochs")) != []
     assert came(page + fenced("text about", "R² 0.59 after 23 epochs")) != []
     assert came(page + fenced("text about", "R² 0.89 after epochs")) != []
     assert came(fenced("console about", "$ echo 10", "11")) == []
