@@ -270,7 +270,10 @@ if TYPE_CHECKING:
     from .explainer.derive import derive as derive
     from .explainer.explanation import explain as explain
     from .explainer.record import record as record
+    from .fitting.formula.fit import fit as fit
     from .fitting.history import History as History
+    from .fitting.load import load_fit as load_fit
+    from .fitting.table.fit import fit_table as fit_table
     from .serialization import load as load
     from .serialization import save as save
 else:
