@@ -69,15 +69,11 @@ def test_a_long_run_prints_its_first_some_and_last_rows(count: int) -> None:
     for epoch in range(1, count + 1):
         history.add(epoch, loss=1 / epoch)
     lines = str(history).splitlines()[1:]
-    shown = [int(line.split()[0]) for line in lines if "…" not in line]
+    shown = [int(line.split()[0]) for line in lines]
     assert len(shown) == 12
     assert shown == sorted(set(shown))
     assert shown[0] == 1
     assert shown[-6:] == list(range(count - 5, count + 1))
-    for before, line, after in zip(lines, lines[1:], lines[2:]):
-        if "…" in line:
-            assert int(after.split()[0]) > int(before.split()[0]) + 1
-    assert ("…" in str(history)) is (count > 12)
 
 
 def test_csv_is_read_back_exactly(history: History, tmp_path) -> None:

@@ -82,10 +82,7 @@ class History:
         shown = list(range(n)) if n <= _SHOWN else [0, *_between(1, n - half, half - 1), *range(n - half, n)]
         cells = [self.names, *([_cell(self.rows[i].get(name)) for name in self.names] for i in shown)]
         widths = [max(map(len, column)) for column in zip(*cells)]
-        lines = ["  ".join(text.rjust(width) for text, width in zip(row, widths)) for row in cells]
-        for place in reversed([k for k in range(1, len(shown)) if shown[k] != shown[k - 1] + 1]):
-            lines.insert(place + 1, "…".rjust(widths[0]))
-        return "\n".join(lines)
+        return "\n".join("  ".join(text.rjust(width) for text, width in zip(row, widths)) for row in cells)
 
     def __repr__(self) -> str:
         return f"<History: {len(self)} epochs of {', '.join(self.names[1:]) or 'nothing'}>"
