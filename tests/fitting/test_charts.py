@@ -127,3 +127,9 @@ def test_the_frame_for_notebooks_holds_the_page():
     found = fragment(page("it's", []), "it's")
     assert found.count("'") == 2  # around srcdoc only
     assert "sandbox" in found
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    heat = Heat("", ["a", "b"], ["a", "b"], np.array([[1.0, -0.001], [-0.001, 1.0]]), format="{:.2f}")
+    assert ">0.00<" in heat.svg() and "-0.00" not in heat.svg()
+    assert [t.get_text() for t in heat.draw().texts] == ["1.00", "0.00", "0.00", "1.00"]

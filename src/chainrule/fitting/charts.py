@@ -163,6 +163,11 @@ class Heat:
     y_label: str = ""
     format: str = "{:g}"
 
+    def shown(self, value: float) -> str:
+        """A number as its cell shows it; what rounds to zero has no sign."""
+        text = self.format.format(value)
+        return text.removeprefix("-") if float(text) == 0 else text
+
     def svg(self) -> str:
         """The matrix as SVG."""
         from .svg import heat
@@ -174,10 +179,12 @@ class Heat:
         ax = axes() if ax is None else ax
         a = np.asarray(self.values, float)
         top = float(np.nanmax(np.abs(a))) if a.size else 1.0
-        ax.imshow(np.abs(a), cmap="Blues", vmin=0, vmax=top or 1.0, aspect="auto")
+        signed = bool((a < 0).any())
+        low = -(top or 1.0) if signed else 0.0
+        ax.imshow(a, cmap="RdBu" if signed else "Blues", vmin=low, vmax=top or 1.0, aspect="auto")
         for i, j in np.ndindex(*a.shape):
             dark = abs(a[i, j]) > 0.6 * top
-            ax.text(j, i, self.format.format(a[i, j]), ha="center", va="center", color="w" if dark else "k")
+            ax.text(j, i, self.shown(a[i, j]), ha="center", va="center", color="w" if dark else "k")
         ax.set_xticks(range(len(self.columns)), list(self.columns))
         ax.set_yticks(range(len(self.rows)), list(self.rows))
         ax.set(title=self.title, xlabel=self.x_label, ylabel=self.y_label)

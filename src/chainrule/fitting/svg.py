@@ -201,7 +201,7 @@ def heat(h: Heat) -> str:
                 f'<rect class="cell k{int(a[i, j] < 0)}" x="{left + cell * j + 1:.1f}" y="{y + 1:.1f}" '
                 f'width="{cell - 2:.1f}" height="{tall - 2:.1f}" fill-opacity="{0.06 + 0.5 * share:.2f}"/>'
                 f'<text class="name" x="{left + cell * (j + 0.5):.1f}" y="{middle:.1f}" '
-                f'text-anchor="middle">{escape(h.format.format(a[i, j]))}</text>'
+                f'text-anchor="middle">{escape(h.shown(a[i, j]))}</text>'
             )
     across = 24 + tall * rows / 2
     out.append(

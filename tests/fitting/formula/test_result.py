@@ -28,7 +28,7 @@ def test_the_text_of_a_fit():
 
 def test_fitted_and_residuals_belong_to_the_rows():
     fit = cr.fit("y = w*x + b", LINE)
-    np.testing.assert_allclose(fit.fitted - LINE["y"], fit.residuals, atol=1e-15)
+    np.testing.assert_allclose(LINE["y"] - fit.fitted, fit.residuals, atol=1e-15)
     np.testing.assert_allclose(fit.predict(LINE), fit.fitted, rtol=1e-14)
     assert fit.rss == pytest.approx(np.sum(fit.residuals**2))
 

@@ -24,9 +24,9 @@ def pictures(fit: FormulaFit) -> list[Picture]:
         epoch = "step" if fit.optimizer in ("lm", "lbfgs") else "epoch"
         chart = Chart("Loss on the way", epoch, f"loss ({fit.loss_name})", log_y=True)
         found.append(chart.line(fit.history["epoch"], fit.history["loss"]))
-    residuals = Chart("Residuals", f"fitted {label}", "fitted - data", zero=True)
-    found.append(residuals.points(target + fit.residuals, fit.residuals))
-    found.append(Chart("Residuals, how often", "fitted - data", "rows").histogram(fit.residuals))
+    residuals = Chart("Residuals", f"fitted {label}", "data - fitted", zero=True)
+    found.append(residuals.points(fit.fitted, fit.residuals))
+    found.append(Chart("Residuals, how often", "data - fitted", "rows").histogram(fit.residuals))
     if len(fit.names) > 1 and np.isfinite(fit.correlation).any() and len(fit.names) <= 12:
         names = fit.names
         found.append(Heat("Correlation of the estimates", names, names, fit.correlation, format="{:.2f}"))
@@ -62,7 +62,7 @@ def _half_width(fit: FormulaFit, jacobian: Any) -> Any:
 def _predicted(fit: FormulaFit) -> Chart:
     target = fit._squares.target
     chart = Chart("Data and fit", f"{fit.target} in the data", f"fitted {fit.target}", diagonal=True)
-    return chart.points(target, target + fit.residuals)
+    return chart.points(target, fit.fitted)
 
 
 def page(fit: FormulaFit) -> str:

@@ -109,7 +109,7 @@ class FormulaFit(FormulaModel):
     params, errors, intervals  by parameter: value, standard error, (low, high); held ones have error 0
     covariance, correlation    of the estimated parameters, in the order of `names`
     r2, rss, sd, dof           1 - rss/tss, Σ(f - y)², √(rss/dof), rows - estimated parameters
-    residuals                  f - y for each row
+    fitted, residuals          f and y - f for each row
     hessian                    of the loss that was minimised, exactly, by the estimated parameters
     history                    loss and gradient norm of each step
     start, stopped, remarks    where it began, why it ended, and what one should know
@@ -136,8 +136,8 @@ class FormulaFit(FormulaModel):
         self.stopped, self.steps = found.reason or f"after {found.steps} steps", found.steps
         self._linear, self._p = squares.linear(p), p
         self.statistics: Statistics = statistics(squares, p, self._linear, lower, upper, residuals)
-        self.residuals = squares.residuals(p) if residuals is None else residuals
-        self.fitted = squares.target + self.residuals
+        beyond = squares.residuals(p) if residuals is None else residuals  # f - y, as in the loss
+        self.fitted, self.residuals = squares.target + beyond, -beyond
         self.optimizer, self.loss_name = run.optimizer, squares.of.name
 
     # ----- figures
