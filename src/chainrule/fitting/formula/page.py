@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def pictures(fit: FormulaFit) -> list[Picture]:
     """Data and fit, the loss on its way, residuals, how often they occur, correlations."""
-    target, label = fit._squares.target, fit.target
+    label = fit.target
     column = fit._squares.model.columns
     found: list[Picture] = [_curve(fit) if len(column) == 1 else _predicted(fit)]
     if len(fit.history) > 1:
