@@ -184,7 +184,7 @@ class Heat:
         ax.imshow(a, cmap="RdBu" if signed else "Blues", vmin=low, vmax=top or 1.0, aspect="auto")
         for i, j in np.ndindex(*a.shape):
             dark = abs(a[i, j]) > 0.6 * top
-            ax.text(j, i, self.shown(a[i, j]), ha="center", va="center", color="w" if dark else "k")
+            ax.text(j, i, self.shown(float(a[i, j])), ha="center", va="center", color="w" if dark else "k")
         ax.set_xticks(range(len(self.columns)), list(self.columns))
         ax.set_yticks(range(len(self.rows)), list(self.rows))
         ax.set(title=self.title, xlabel=self.x_label, ylabel=self.y_label)
