@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,6 +88,7 @@ def test_a_two_layer_net_reads_as_a_person_would_write_it():
 
 def gradients(x, y, W1, b1, W2, b2):
     """The gradients of loss, each with the shape of its variable."""
+    # W1: net.0.weight, b1: net.0.bias, W2: net.2.weight, b2: net.2.bias
     # forward pass
     z1 = x @ W1.T + b1
     a1 = np.maximum(z1, 0)
@@ -129,3 +131,31 @@ def test_what_is_called_is_said_so():
     loss, parameters = next(n for n in NETS if n.__name__ == "conv_net")()
     code = cr.explain(loss, wrt=parameters).as_code()
     assert "# conv is computed by the library\nfrom chainrule.ops.conv import conv\n" in code
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_modules_that_are_shown_as_single_steps_are_written_out(depth):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.fc = nn.LayerNorm(3, dtype=cr.float64), nn.Linear(3, 3, dtype=cr.float64)
+            self.mask = cr.tensor([1.0, 0.0, 1.0], dtype=cr.float64)
+
+        def forward(self, x):
+            return x + cr.tanh(self.fc(self.norm(x))) * self.mask
+
+    net = nn.Sequential(Block(), Block(), nn.Linear(3, 2, dtype=cr.float64))
+    x, y = cr.randn(5, 3, dtype=cr.float64), cr.tensor([0, 1, 1, 0, 1])
+    with cr.record():
+        loss = nn.CrossEntropyLoss()(net(x), y)
+    loss.backward(retain_graph=True)
+    folded, opened = cr.explain(loss, depth=depth), cr.explain(loss)
+    assert folded.as_code() == opened.as_code()
+    assert "# gamma1: net.0.norm.weight, beta1: net.0.norm.bias" in folded.as_code()
+    names: dict[str, Any] = {}
+    exec(folded.as_code(), names)
+    found = names["gradients"](*[s.value for s in opened.steps if s.kind == "input"])
+    for name, p in zip(found, net.parameters(), strict=True):
+        np.testing.assert_allclose(found[name], p.grad.numpy(), rtol=1e-9, atol=1e-12)
+    one = cr.explain(loss, depth=depth, wrt=net[2].weight)
+    assert "return {" in one.as_code() and one.as_code().count('": d_') == 1

@@ -102,6 +102,55 @@ def test_a_layer_whose_result_is_used_elsewhere_does_not_collapse():
     assert not notes((h @ v + h).sum(), "collapse")
 
 
+def test_columns_and_three_layers_with_biases_collapse():
+    """W and b of the note, applied to the input, are what the pass gave."""
+    cases = [
+        ((2, 5), lambda x, u, v, w, b, c, d: w @ (v @ (u @ x + b) + c) + d, "w v u", "w (v b + c) + d", True),
+        (
+            (5, 2),
+            lambda x, u, v, w, b, c, d: ((x @ u + b) @ v + c) @ w + d,
+            "u v w",
+            "(b v + c) w + d",
+            False,
+        ),
+    ]
+    for shape, network, formula_w, formula_b, columns in cases:
+        sizes = ((3, 2), (4, 3), (2, 4)) if columns else ((2, 3), (3, 4), (4, 2))
+        u, v, w = (cr.randn(*s).requires_grad_() for s in sizes)
+        b, c, d = (
+            (cr.randn(s[0], 1) if columns else cr.randn(s[1])).requires_grad_() for s in sizes
+        )  # fmt: skip
+        x = cr.randn(*shape)
+        y = network(x, u, v, w, b, c, d)
+        (note,) = notes(y.sum(), "collapse")
+        assert (note.evidence["formula_W"], note.evidence["formula_b"]) == (formula_w, formula_b)
+        W, shift, data = note.evidence["W"], note.evidence["b"], x.numpy()
+        again = W @ data + shift if columns else data @ W + shift
+        np.testing.assert_allclose(again, y.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_layer_without_bias_has_none_in_its_note():
+    w, v = cr.randn(2, 3).requires_grad_(), cr.randn(3, 2).requires_grad_()
+    (note,) = notes((cr.randn(4, 2) @ w @ v).sum(), "collapse")
+    assert ", b = " not in note.text_en
+
+
+def test_columns_of_transposed_weights_keep_the_order_of_their_product():
+    w, v = cr.randn(2, 3).requires_grad_(), cr.randn(3, 4).requires_grad_()
+    x = cr.randn(2, 5)
+    y = v.T @ (w.T @ x)
+    (note,) = notes(y.sum(), "collapse")
+    np.testing.assert_allclose(note.evidence["W"] @ x.numpy(), y.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_layers_that_are_one_only_on_paper_do_not_collapse():
+    """float32 overflows between them: the single layer would give another result."""
+    a, b = leaf(1e20), leaf(1e-20)
+    x = cr.tensor([1e20, 1.0])
+    assert not notes((b * (a * x)).sum(), "collapse")
+    assert notes((b * (a * (x / 1e20))).sum(), "collapse")
+
+
 # ----- sums over uses
 
 

@@ -13,7 +13,7 @@ import keyword
 import re
 import sys
 from collections.abc import Iterator
-from textwrap import dedent, indent
+from textwrap import dedent, indent, wrap
 from typing import Any
 
 import numpy as np
@@ -74,9 +74,16 @@ class _Writer:
         functions = [a for a in self.above.values() if a not in imports]
         blocks = [head + "".join(f"{i}\n" for i in imports), *functions]
         main = f"def gradients({arguments}):\n" + indent(
-            "\n".join([words, *body, f"return {{{pairs}}}"]), "    "
+            "\n".join([words, *self._owners(), *body, f"return {{{pairs}}}"]), "    "
         )
         return "\n\n".join([*(b if b.endswith("\n") else b + "\n" for b in blocks), main]) + "\n"
+
+    def _owners(self) -> list[str]:
+        """Comments that say which arguments are which modules' parameters."""
+        legend = self.d.legend
+        own = [(self.names[s.symbol], legend.get(s.symbol.tex, "")) for s in self.inputs]
+        return wrap(", ".join(f"{name}: {of}" for name, of in own if "." in of), 96,
+                    initial_indent="# ", subsequent_indent="# ")  # fmt: skip
 
     # ----- what rules ask for
 

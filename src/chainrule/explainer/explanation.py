@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -38,7 +38,9 @@ class Explanation:
     def __init__(
         self, derivation: Derivation, *, lang: str, values: bool, sample: int | None,
         paths: Mapping[Var, str] | None = None, notation: str = "matrix", seen: Pass | None = None,
+        unfolded: Callable[[], Derivation] | None = None,
     ) -> None:  # fmt: skip
+        self.unfolded = unfolded if unfolded is not None else lambda: derivation
         self.seen = seen
         self._notes: list[Note] | None = None
         self.notation = notation
@@ -115,10 +117,13 @@ class Explanation:
         return markdown_page(self)
 
     def as_code(self) -> str:
-        """The derivation as a NumPy function `gradients(…)`: the inputs in, a dictionary of gradients out."""
+        """The derivation as a NumPy function `gradients(…)`: the inputs in, a dictionary of gradients out.
+
+        All modules are written out, those that `depth=` shows as single steps, too.
+        """
         from .code import source
 
-        return source(self.derivation)
+        return source(self.unfolded())
 
     def graph(self, depth: int | None = None) -> str:
         """The computation graph as SVG, with modules open down to a depth."""
@@ -212,6 +217,7 @@ def explained(
     return Explanation(
         derivation, lang=lang, values=values, sample=sample, paths=paths_of(whole), seen=seen,
         notation=notation,
+        unfolded=lambda: derivation if depth is None else derive(whole.program, Letters(found), wanted),
     )  # fmt: skip
 
 

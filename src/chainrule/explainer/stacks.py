@@ -157,9 +157,10 @@ class _Finder:
             else:
                 m, b = m @ layer.matrix, (b @ layer.matrix if np.ndim(b) else 0.0) + shift
         x, y = self._of(first.x), self._of(chain[-1].y)
-        product_ = x * m if first.scalar else m @ x if first.columns else x @ m
-        again = product_ + b
-        if again.shape != y.shape or not np.allclose(again, y, rtol=1e-3, atol=1e-4 * (1 + np.abs(y).max())):
+        with np.errstate(all="ignore"):
+            again = (x * m if first.scalar else m @ x if first.columns else x @ m) + b
+        scale = np.abs(y[np.isfinite(y)]).max(initial=1.0)  # what has overflowed is equal to nothing finite
+        if again.shape != y.shape or not np.allclose(again, y, rtol=1e-3, atol=1e-4 * scale):
             return None
         turned = not first.columns and all(c.transposed for c in chain)
         return Stack(chain, m.T if turned else m, b)
