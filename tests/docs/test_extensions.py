@@ -107,3 +107,24 @@ def test_links_are_not_fetched() -> None:
     from offline import fetched
 
     assert fetched('<a href="https://a.org">a</a><link rel="canonical" href="https://b.org">') == []
+
+
+def test_the_api_lists_what_packages_offer() -> None:
+    from packages import public
+
+    import chainrule as cr
+
+    assert {"Linear", "Module", "CrossEntropyLoss", "LSTM"} <= set(public(cr.nn))
+    assert {"backward", "grad", "gradcheck", "Function"} <= set(public(cr.autograd))
+    names = public(cr)
+    assert {"matmul", "randn", "manual_seed", "where"} <= set(names)
+    assert names == sorted(names, key=str.lower)
+    assert not {"Tensor", "no_grad", "module_getattr"} & set(names)  # each is documented once, or not public
+
+
+@pytest.mark.parametrize("package", ["nn", "nn.functional", "nn.init", "special", "linalg", "utils.data"])
+def test_no_name_of_a_package_lacks_a_docstring(package: str) -> None:
+    module = importlib.import_module(f"chainrule.{package}")
+    made = {"relu_"}  # from its function, by a rule
+    bare = [name for name in module.__all__ if callable(found := getattr(module, name)) and not found.__doc__]
+    assert set(bare) <= made
