@@ -13,7 +13,7 @@ from ..autograd.function import Function, FunctionRecord
 from ..autograd.tape import Node, mode
 from ..errors import message
 from ..program.ir import Equation, Program, Var
-from ..program.trace import Backward
+from ..program.traces import Backward
 from ..tensor import Tensor
 
 

@@ -11,7 +11,7 @@ from .._structure import changed
 from ..inplace import touch
 from ..program.ir import Program
 from ..program.results import Passed, Result, rebuilt
-from ..program.trace import Backward, Trace, contents
+from ..program.traces import Backward, Trace, contents
 from ..tensor import Tensor
 from .cost import cost
 from .differentiable import Bridge, halves

@@ -9,8 +9,8 @@ from .ir import Equation as Equation
 from .ir import Program as Program
 from .ir import Var as Var
 from .text import parse as parse
-from .trace import Trace as Trace
 from .trace import trace as trace
 from .traced import TraceError as TraceError
+from .traces import Trace as Trace
 from .verify import ProgramError as ProgramError
 from .verify import verify as verify
