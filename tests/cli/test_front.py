@@ -64,6 +64,21 @@ def test_every_command_has_examples_that_fit_a_terminal(command: str) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("arguments", [("fit", "-h"), ("help", "fit")])
+def test_other_ways_to_ask_for_help(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).stdout == run("fit", "--help").stdout
+
+
+def test_help_alone_and_h_alone(front: str) -> None:
+    assert run("help").stdout.strip() == run("-h").stdout.strip() == front.strip()
+
+
+def test_a_script_without_run() -> None:
+    done = run("my train.py", "--lr", "0.1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'my train.py' is no command; to run it: chainrule run 'my train.py' --lr 0.1" in done.stderr
+
+
 def test_version_names_what_a_bug_report_needs() -> None:
     lines = dict(re.split(" {2,}", line, maxsplit=1) for line in run("--version").stdout.splitlines())
     assert lines["chainrule"] == cr.__version__

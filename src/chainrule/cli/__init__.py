@@ -16,6 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if plain is None:  # everything else, with its help and its errors, is typer's
         from chainrule.cli.app import app
 
+        if arguments[:1] == ["help"]:
+            arguments = [*arguments[1:], "--help"]
         app(arguments, prog_name="chainrule")
         return 0
     from chainrule.cli.run import run_file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 import typer
@@ -18,11 +19,17 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=(*_ORDER, *self.commands).index)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0].endswith((".py", ".ipynb")):
+            ctx.fail(f"{args[0]!r} is no command; to run it: chainrule run {shlex.join(args)}")
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(
     name="chainrule",
     cls=_Commands,
     invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
