@@ -10,6 +10,7 @@ the tests compare every printed line with the arrays, element by element.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product as pairs
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import arithmetic
-from ..ops.record import ATOM, BIG, Op, Spec
+from ..ops.record import ATOM, BIG, POW, Op, Spec
 from ..types import FROM_NUMPY, float64
 from .counts import Count
 from .expr import Expr, Symbol, is_number, symbols_in, value_of
@@ -291,6 +292,8 @@ def subscripted(array: Any, places: list[str]) -> tuple[str, int]:
         head, _, by = text[:-1].rpartition(r"{\partial ")
         return f"{head}{{\\partial {_with_places(by, places)}}}", power
     if isinstance(array, Symbol):
+        loose = bool(places) and power < POW  # data that stands for an expression
+        text, power = (rf"\left({text}\right)", ATOM) if loose else (text, power)
         return _with_places(text, places), power
     if not places:
         return text, power
@@ -301,9 +304,10 @@ def subscripted(array: Any, places: list[str]) -> tuple[str, int]:
 def _with_places(text: str, places: list[str]) -> str:
     if not places:
         return text
-    joined = "".join(places) if all(len(p) == 1 for p in places) else ",".join(places)
-    if "_{:," in text:  # a column: x_{:,1}
-        return text.replace("_{:,", f"_{{{joined}", 1)
+    joined = _joined(places)
+    part = _PART.search(text)
+    if part is not None:
+        return _picked(text, part, places)
     opened = _subscript(text)
     if opened < 0:
         return rf"{text}_{{{joined}}}"
@@ -311,6 +315,23 @@ def _with_places(text: str, places: list[str]) -> str:
     if below.startswith("{") and _closes(below) == len(below) - 1:
         return f"{text[:-1]},{joined}}}"
     return rf"{{{text}}}_{{{joined}}}"
+
+
+_PART = re.compile(r"_\{([^{}]*:[^{}]*)\}$")  # x_{:,0}, W_{:, 1:3}
+
+
+def _picked(text: str, part: re.Match[str], places: list[str]) -> str:
+    """An element of a part: of the column x_{:,0} it is x_{i1}, counted from one."""
+    inside = [p.strip() for p in part[1].split(",")]
+    free = iter(places)
+    if all(p == ":" or p.isdigit() for p in inside) and inside.count(":") <= len(places):
+        found = [next(free) if p == ":" else str(int(p) + 1) for p in inside] + list(free)
+        return f"{text[: part.start()]}_{{{_joined(found)}}}"
+    return rf"\left({text}\right)_{{{_joined(places)}}}"
+
+
+def _joined(places: list[str]) -> str:
+    return "".join(places) if all(len(p) == 1 for p in places) else ",".join(places)
 
 
 def _subscript(text: str) -> int:

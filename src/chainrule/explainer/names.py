@@ -6,7 +6,8 @@ each operation's line; what has no name gets a letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import ast
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import groupby
 from types import FrameType
 from typing import Any
@@ -24,12 +25,14 @@ class Names:
     of       the Python name of each variable that has one
     modules  of a parameter: the module's path and the parameter's own name, as ("model.0", "weight")
     kinds    of a parameter: the class of its module, as "LayerNorm"
+    sources  of data without a name: the expression that made it, in the source's syntax tree
     """
 
     def __init__(self) -> None:
         self.of: dict[Var, str] = {}
         self.modules: dict[Var, tuple[str, str]] = {}
         self.kinds: dict[Var, str] = {}
+        self.sources: dict[Var, ast.AST] = {}
 
 
 def names_of(forward: Forward, scope: Mapping[str, Any]) -> Names:
@@ -96,7 +99,7 @@ def _from_source(names: Names, forward: Forward) -> None:
         last = equations[-1].output
         if here.target and last not in names.of and last not in forward.program.outputs:
             names.of[last] = here.target
-        _name_operands(names, here, _entering(equations, names))
+        _name_operands(names, here, _entering(equations, names), forward.program.constants)
 
 
 def _evaluations(equations: Iterable[Equation], names: Names) -> Iterator[list[Equation]]:
@@ -126,10 +129,14 @@ def _entering(equations: Iterable[Equation], names: Names) -> list[Var]:
     return list(found)
 
 
-def _name_operands(names: Names, here: Spot, entering: list[Var]) -> None:
+def _name_operands(names: Names, here: Spot, entering: list[Var], data: Container[Var]) -> None:
     distinct = list(dict.fromkeys(here.operands)) if len(entering) < len(here.operands) else here.operands
     if len(distinct) != len(entering):
         return
     for v, name in zip(entering, distinct):
         if name and v not in names.of:
             names.of[v] = name
+    if len(entering) == len(here.parts):
+        for v, part in zip(entering, here.parts):
+            if v in data and v not in names.of:
+                names.sources.setdefault(v, part)

@@ -24,6 +24,7 @@ _COUNT = re.compile(r"\\count\{\{(\d+)\}\}")
 _OPENING = ("(", "\x01", ",", "|", "[", ";", r"\lVert", r"\lfloor", r"\lceil", r"\{{")
 _CLOSING = (")", "\x02", ",", "|", "]", ";", r"\right|", r"\rVert", r"\rfloor", r"\rceil")
 _RELATIONS = ("=", "<", ">", r"\ge", r"\le", r"\ne", r"\approx", r"\in", r"\text")
+_RAISED = re.compile(r"\^(\\top$|\{[^{}()]*\}$)")  # data that is a power: x^{2}, no layer's W^{(1)}
 _BETWEEN_NUMBERS = re.compile(r"(\S) \\, (?=\d)")
 _SUMS = (arithmetic.add, arithmetic.sub)
 MOST_TERMS, LISTED = 24, 4  # terms that are written out; of more than that, how many are
@@ -118,7 +119,7 @@ def _power_of(symbol: str) -> int:
             return ADD
     if r"\," in symbol:
         return MUL
-    return POW if symbol.startswith(r"\frac") else ATOM
+    return POW if symbol.startswith(r"\frac") or _RAISED.search(symbol) else ATOM
 
 
 def template(x: Expr) -> tuple[str, int]:

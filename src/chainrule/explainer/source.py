@@ -22,10 +22,12 @@ class Spot(NamedTuple):
 
     target    the variable that it is assigned to, if it is a whole right-hand side
     operands  the names of its operands, "" for those that are not just a name; numbers left out
+    parts     the operands themselves
     """
 
     target: str
     operands: list[str]
+    parts: list[Any]
 
 
 class _File(NamedTuple):
@@ -75,7 +77,7 @@ def spot(where: tuple[CodeType, int] | None) -> Spot | None:
         return None
     children = [c for c in _operands(node) if not isinstance(c, ast.Constant)]
     target = node.target.id if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) else ""
-    return Spot(target or file.targets.get(node, ""), [name_of(c) for c in children])
+    return Spot(target or file.targets.get(node, ""), [name_of(c) for c in children], children)
 
 
 def _positions(code: CodeType, instruction: int) -> Iterator[Span]:

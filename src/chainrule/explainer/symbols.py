@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ..program.ir import Equation, Program, Var
+from .data_names import code_of, latex_of
 from .expr import Symbol
 from .names import Names
 from .unicode import plain
@@ -17,6 +18,7 @@ GREEK = frozenset(
 _HATTED = re.compile(r"^([A-Za-z])_?(hat|pred|predicted)$")
 _LOSS = frozenset({"loss", "l", "L", "cost", "error", "objective"})
 _PRIMES = 2
+_LONG = 24  # characters of data as the source writes it, before it gets a letter
 _PARTS = {"weight": "W", "bias": "b", "in_proj_weight": "W", "in_proj_bias": "b"}
 _OF_KIND = {"Norm": {"weight": r"\gamma", "bias": r"\beta"}, "Embedding": {"weight": "E"}}
 
@@ -74,11 +76,23 @@ class Letters:
             return self._parameter(v)
         if name:
             return self._made(v, letter(name), name)
+        if v in self.names.sources:
+            found = self._from_source(v)
+            if found is not None:
+                return found
         kind, k = self._place(maker)
         if not k or f"{kind}^{{({k})}}" in self._taken:
             return self.numbered(v, "u" if not v.ndim else "U")
         self._of_layer[v] = k
         return self._made(v, f"{kind}^{{({k})}}", f"{kind}{k}")
+
+    def _from_source(self, v: Var) -> Symbol | None:
+        """Data as the source writes it, if that is short and nothing else is written so."""
+        node = self.names.sources[v]
+        tex = latex_of(node, letter)
+        if not tex or tex in self._taken or len(plain(tex)) > _LONG:
+            return None
+        return self._made(v, tex, code_of(node))
 
     def _place(self, maker: Equation | None) -> tuple[str, int]:
         """("z", k) for what layer k makes with its parameters, ("a", k) for what is made of that alone."""
