@@ -251,3 +251,9 @@ def test_every_step_of_a_derivation_is_well_formed(net):
         well_formed(step.tex)
         for term in step.terms:
             well_formed(tex(term.formula))
+
+
+def test_a_fraction_of_products_beside_a_matrix_is_in_parentheses():
+    assert plain(r"X^\top \frac{a \odot y}{b + 1}") == "Xᵀ (a ⊙ y/(b + 1))"
+    assert plain(r"2 \cdot \frac{a \odot y}{b}") == "2 · a ⊙ y/b"
+    assert plain(r"X \frac{a}{b}") == "X a/b"

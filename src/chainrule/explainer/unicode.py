@@ -86,7 +86,10 @@ class _Reader:
     def _command(self, name: str, out: str) -> str:
         if name == "frac":
             above, below = self._argument(), self._argument()
-            return f"{_grouped(above)}/{_grouped(below, below=True)}"
+            text = f"{_grouped(above)}/{_grouped(below, below=True)}"
+            # beside a matrix: Xᵀ (a ⊙ y/b), as Xᵀ a ⊙ y/b would be read from the left
+            beside = out.endswith(" ") and out.rstrip()[-1:] not in ("", *"=+-·⊙(,[|")
+            return f"({text})" if beside and "⊙" in _outside(above) else text
         if name == "sqrt":
             return "√" + _grouped(self._argument())
         if name in _MARKS:
@@ -119,10 +122,16 @@ def _small(text: str, table: dict[int, int]) -> bool:
 
 def _grouped(text: str, *, below: bool = False) -> str:
     """In parentheses, if a line alone would not hold it together."""
-    depth, outside = 0, ""
-    for c in text.strip():
-        depth += (c in "([") - (c in ")]")
-        outside += "" if depth or c in ")]" else c
+    outside = _outside(text.strip())
     if below:  # 1/(x·y), 1/√x
         return f"({text})" if re.search(r"[+\- ·/⊙]", outside) else text
     return f"({text})" if re.search(r"[+\- ]", outside[1:].replace(" · ", "·").replace(" ⊙ ", "⊙")) else text
+
+
+def _outside(text: str) -> str:
+    """What stands in no parentheses."""
+    depth, outside = 0, ""
+    for c in text:
+        depth += (c in "([") - (c in ")]")
+        outside += "" if depth or c in ")]" else c
+    return outside
