@@ -111,3 +111,13 @@ def test_parameters_have_the_letters_of_the_field():
     assert set(names["gradients"](*[s.value for s in e.steps if s.kind == "input"])) == {
         "E1", "gamma2", "beta2", "W3", "b3",
     }  # fmt: skip
+
+
+def test_the_graph_and_the_page_write_the_same_letter():
+    x, y, w = data()
+    y_pred = w * x
+    loss = ((y_pred - y) ** 2).mean()
+    e = cr.explain(loss)
+    for text in (e.graph(), e.to_html()):
+        assert "1/n Σᵢ (ŷ - y)²" in text and "1/5" not in text
+        assert "2/n · (ŷ - y)" in text

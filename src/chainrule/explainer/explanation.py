@@ -18,6 +18,7 @@ from .derivation import Derivation, Step, derive
 from .lift import Forward, lift
 from .modules import collapsed, paths_of, theta_words
 from .names import names_of, scope_of
+from .notation import sizes
 from .notes import Note, Pass, grads_of, has_run, notes_of
 from .pages import latex_page, markdown_page, text_page
 from .symbols import Letters
@@ -130,7 +131,8 @@ class Explanation:
         from .drawing import svg_of
         from .graph import Graph
 
-        return svg_of(Graph(self.derivation, self.paths), depth=depth, lang=self.lang)
+        with sizes(self.counts, self.limits):
+            return svg_of(Graph(self.derivation, self.paths), depth=depth, lang=self.lang)
 
     def to_html(self, path: Any = None) -> str | None:
         """The report as one HTML file, written to `path`; without one, its text."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 from math import isclose, isfinite, sqrt
 from typing import Any
@@ -28,8 +29,8 @@ _RAISED = re.compile(r"\^(\\top$|\{[^{}()]*\}$)")  # data that is a power: x^{2}
 _BETWEEN_NUMBERS = re.compile(r"(\S) \\, (?=\d)")
 _SUMS = (arithmetic.add, arithmetic.sub)
 MOST_TERMS, LISTED = 24, 4  # terms that are written out; of more than that, how many are
-_sizes: Mapping[int, str] = {}
-_limits: Mapping[int, str] = {}
+_sizes: ContextVar[Mapping[int, str]] = ContextVar("sizes", default={})
+_limits: ContextVar[Mapping[int, str]] = ContextVar("limits", default={})
 
 
 def tex(x: Any) -> str:
@@ -40,13 +41,12 @@ def tex(x: Any) -> str:
 @contextmanager
 def sizes(letters: Mapping[int, str], limits: Mapping[int, str]) -> Iterator[None]:
     """Within it, counts such as the 1/6 of a mean are written by letters: {6: "n"}; so are limits of Σ."""
-    global _sizes, _limits
-    before = _sizes, _limits
-    _sizes, _limits = letters, limits
+    before = _sizes.set(letters), _limits.set(limits)
     try:
         yield
     finally:
-        _sizes, _limits = before
+        _sizes.reset(before[0])
+        _limits.reset(before[1])
 
 
 def number(x: Any) -> tuple[str, int]:
@@ -87,12 +87,12 @@ def _exactly(x: float) -> str:
 
 def count(n: int) -> str:
     """A number of elements: its letter, if it has one."""
-    return _sizes.get(n, str(n))
+    return _sizes.get().get(n, str(n))
 
 
 def limit(n: int) -> str:
     """The number of elements that a Σ goes over: its letter, if it has one."""
-    return _limits.get(n, str(n))
+    return _limits.get().get(n, str(n))
 
 
 def written(x: Any) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from ..derivation import Step
 from ..drawing import style, svg_of, svg_of_scope
 from ..expr import symbols_in
 from ..graph import Graph, Scope
+from ..notation import sizes
 from ..pages import equation, legend, several, sides
 from ..words import word
 from .heat import picture
@@ -41,7 +42,8 @@ def page(e: Explanation) -> str:
     >>> page(cr.explain(w * w)).startswith("<!doctype html>")
     True
     """
-    return "\n".join(_Page(e).html())
+    with sizes(e.counts, e.limits):
+        return "\n".join(_Page(e).html())
 
 
 def fragment(e: Explanation) -> str:
