@@ -346,3 +346,34 @@ def test_depth_needs_a_recording():
 def test_depth_is_not_negative(trained):
     with pytest.raises(ValueError, match=r"^depth must be 0 \(modules are single steps\) or more, not -1$"):
         cr.explain(trained[0], depth=-1)
+
+
+def test_a_module_that_is_one_step_is_written_as_its_call():
+    """What it was given stands in the parentheses; its buffers and numbers do not, whoever shares them."""
+
+    class Gate(nn.Module):
+        def __init__(self, mask):
+            super().__init__()
+            self.fc, self.mask = nn.Linear(3, 3), mask
+
+        def forward(self, x, shift):
+            return self.fc(x) * self.mask + 0.5 * shift
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            mask = cr.tensor([1.0, 0.0, 1.0])
+            self.first, self.second = Gate(mask), Gate(mask)
+
+        def forward(self, x, shift):
+            h = self.first(x, shift)
+            return self.second(h, shift)
+
+    net, x, shift = Net(), cr.randn(5, 3), cr.ones(3)
+    with cr.record():
+        loss = net(x, shift).sum()
+    e = cr.explain(loss, depth=1)
+    assert texts(e, "forward")[0] == "h = net.first(x, shift; θ⁽¹⁾)"
+    assert texts(e, "forward")[1].endswith("= net.second(h, shift; θ⁽²⁾)")
+    assert texts(e, "input") == ["x", "shift", "θ⁽¹⁾", "θ⁽²⁾"]
+    assert texts(cr.explain(loss, depth=0), "forward")[0].endswith("= net(x, shift; θ⁽¹⁾)")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
 from math import isclose, isfinite, sqrt
+from types import MappingProxyType
 from typing import Any
 
 from ..ops import arithmetic
@@ -29,8 +30,8 @@ _RAISED = re.compile(r"\^(\\top$|\{[^{}()]*\}$)")  # data that is a power: x^{2}
 _BETWEEN_NUMBERS = re.compile(r"(\S) \\, (?=\d)")
 _SUMS = (arithmetic.add, arithmetic.sub)
 MOST_TERMS, LISTED = 24, 4  # terms that are written out; of more than that, how many are
-_sizes: ContextVar[Mapping[int, str]] = ContextVar("sizes", default={})
-_limits: ContextVar[Mapping[int, str]] = ContextVar("limits", default={})
+_sizes: ContextVar[Mapping[int, str]] = ContextVar("sizes", default=MappingProxyType({}))
+_limits: ContextVar[Mapping[int, str]] = ContextVar("limits", default=MappingProxyType({}))
 
 
 def tex(x: Any) -> str:
