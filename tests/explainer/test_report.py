@@ -183,7 +183,7 @@ def test_twelve_blocks_stay_below_two_megabytes():
 def test_formulas_of_one_form_are_converted_once():
     _converted.cache_clear()
     assert "<mn>12</mn>" in math("z_{12} + a^{(3)}")
-    assert "<mn>7</mn>" in math("z_{7} + a^{(41)}") and "<mn>41</mn>" in math("z_{7} + a^{(41)}")
+    assert "<mn>7</mn>" in math("z_{7} + a^{(41)}") and "<mn>(41)</mn>" in math("z_{7} + a^{(41)}")
     assert _converted.cache_info().misses == 1
 
 
@@ -241,3 +241,7 @@ def test_any_array_has_a_picture(array):
 def test_a_picture_is_png():
     data = re.search(r"base64,([^\"]+)", picture(np.arange(6.0).reshape(2, 3), "zh"))[1]
     assert base64.b64decode(data).startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_a_number_is_never_taken_for_a_place_that_is_filled_in():
+    assert "<mn>700001</mn>" in math("x_{3} + 700001") and "<mn>700007</mn>" in math("700007")
