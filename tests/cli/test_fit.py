@@ -110,6 +110,7 @@ def test_options_reach_the_fit(folder, capsys) -> None:
 
 MISTAKES = {
     ("y = w*x", "nofile.csv"): "there is no file nofile.csv",
+    ("points.csv", "y = w*x"): "the formula comes first, then the table",
     ("y = w*q(x)", "points.csv"): "there is no function 'q' in formulas",
     ("z = w*x", "points.csv"): "there is no column 'z'",
     ("y = a/(x - x)", "points.csv"): "points.csv, line 2: the formula has no value at the start point",

@@ -94,6 +94,8 @@ WRONG = [
     ("w*x + sigmiod(b)", "there is no function 'sigmiod' in formulas", 7),
     ("2x + 1", "a number and a name side by side", 1),
     ("(w*x + b", "this is not a formula: '(' was never closed", 1),
+    ("w*x + ", "this is not a formula: it breaks off", 6),
+    ("w**", "this is not a formula: it breaks off", 4),
     ("x.shape", ".shape is not part of formulas", 1),
     ("__import__('os')", "there is no function '__import__' in formulas", 1),
     ("a^2 + x[0]", "'x[0]' is not part of formulas", 7),

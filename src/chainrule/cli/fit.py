@@ -32,6 +32,12 @@ def fit(
     try:
         if quiet and as_json:
             raise problem("--quiet and --json exclude each other", fix="leave out one of them")
+        if os.path.exists(formula) and not os.path.exists(data):
+            raise problem(
+                "the formula comes first, then the table",
+                came=f"chainrule fit {formula} {data!r}",
+                fix=f'chainrule fit "{data}" {formula}',
+            )
         check_writable(files, [data, checkpoint])
         if plot is not None:
             figure([])  # without matplotlib there is no use in fitting first

@@ -65,9 +65,9 @@ FORMULAS = {
         "  expected: names that are neither: they are the parameters"
     ),
     "y = w*x + ": (
-        "this is not a formula: invalid syntax\n"
+        "this is not a formula: it breaks off\n"
         "  came:     y = w*x + \n"
-        "                ^ column 5\n"
+        "                     ^ column 10\n"
         "  expected: numbers, names, + - * / ** @, parentheses and functions\n"
         "  fix:      write products with *, powers with ** or ^, matrix products with @"
     ),

@@ -126,3 +126,10 @@ def test_columns_that_differ_by_rounding_are_not_told_apart():
     fit = cr.fit("y = a*x + b*z + c", {"x": x, "z": z, "y": y})
     assert fit.statistics.confused == [["a", "b"]]
     assert fit.errors["c"] > 0
+
+
+def test_a_formula_without_a_column_is_said_to_be_a_constant_once():
+    y = np.array([1.0, 2.0, 4.0, 3.0, 2.5])
+    fit = cr.fit("y = a*b**2 + c", {"y": y, "x": y})
+    assert fit.remarks[0] == "No column occurs in it but y: it fits a constant. Other columns: x."
+    assert len(fit.remarks) == len(set(fit.remarks)) == 2

@@ -128,7 +128,9 @@ def _told_apart(linear: Linear, free: Array, names: Sequence[str]) -> tuple[list
         _, s, vt = np.linalg.svd(linear.R[:, at] / norms[at])
         for v in vt[s < max(_SINGULAR, len(at) * EPS) * s[0]]:
             among = at[np.abs(v) > 0.05 * np.abs(v).max()]
-            groups.append([names[i] for i in among])
+            group = [names[i] for i in among]
+            if group not in groups:  # several directions among the same ones
+                groups.append(group)
             told[among] = False
     return groups, told
 

@@ -84,6 +84,8 @@ def remarks(fit: FormulaFit) -> list[str]:
         meant = [c for c in fit._data.unused if c.lower() == name.lower()]
         if meant:
             out.append(f"{name} is a parameter here; the column {meant[0]} is written with other letters.")
+    if not fit._squares.model.columns:
+        out.append(f"No column occurs in it but {fit.target}: it fits a constant. {_unused(fit)}")
     for group in s.confused:
         if len(group) == 1:
             out.append(f"{group[0]} has no influence on the fit: its value is arbitrary.")
@@ -104,6 +106,11 @@ def remarks(fit: FormulaFit) -> list[str]:
     if s.tss > 0 and s.rss > s.tss:
         out.append("The fit is worse than the mean of the target: try another start (--init).")
     return out
+
+
+def _unused(fit: FormulaFit) -> str:
+    unused = fit._data.unused
+    return f"Other columns: {', '.join(unused[:10])}." if unused else "There are no other columns."
 
 
 def _unfinished(fit: FormulaFit) -> list[str]:
