@@ -41,7 +41,9 @@ def repeated(steps: int) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize(
-    ("net", "size"), [(used_often, 300), (deep, 500), (stacked, 300), (repeated, 60)], ids=lambda x: str(x)
+    ("net", "size"),
+    [(used_often, 300), (deep, 500), (stacked, 300), (repeated, 60)],
+    ids=lambda x: getattr(x, "__name__", str(x)),
 )
 def test_long_passes_are_explained_in_every_form(net, size):
     w, loss = net(size)
