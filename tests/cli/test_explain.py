@@ -197,6 +197,18 @@ def test_a_pass_that_does_not_begin_at_a_number(explain):
     )
 
 
+def test_the_notation_is_chosen(explain, tmp_path):
+    (tmp_path / "rows.py").write_text(
+        "import torch\nx = torch.ones(3)\nw = torch.tensor(2.0, requires_grad=True)\n"
+        "loss = ((w * x) ** 2).mean()\nloss.backward()\n"
+    )
+    assert "Σᵢ₌₁ⁿ" in explain("rows.py", "--notation", "sum").stdout
+    assert "Σᵢ₌₁ⁿ" not in explain("rows.py").stdout
+    assert "Σ" in explain("sum((X@w - y)**2)", "--notation", "sum").stdout
+    words = problem(explain("train.py", "--notation", "tensor"), 2)
+    assert words == "--notation tensor: expected one of matrix, sum"
+
+
 def test_an_unknown_language(explain):
     assert "there is no explanation in this language" in problem(explain("train.py", "--lang", "fr"), 2)
 

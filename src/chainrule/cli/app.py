@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from chainrule.cli.run import run_file
 
+_SEED = typer.Option(metavar="N", help="Call manual_seed(N) before the program starts.")
 _ORDER = ("run", "explain", "fit", "train", "predict", "cache")  # what a newcomer needs first
 
 
@@ -84,9 +85,7 @@ def _run(
     args: Annotated[
         list[str] | None, typer.Argument(metavar="[ARGS]...", help="What the program finds in sys.argv.")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Call manual_seed(N) before the program starts.")
-    ] = None,
+    seed: Annotated[int | None, _SEED] = None,
 ) -> None:
     """Run a PyTorch program, unchanged: `import torch` gives it chainrule.
 
@@ -137,13 +136,12 @@ def _explain(
     ] = None,
     at_line: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="Explain the first backward pass that line N starts; in a notebook, line N of a cell.",
-        ),
+        typer.Option(metavar="N", min=1, help="Explain the first pass that line N (of a cell) starts."),
     ] = None,
     lang: Annotated[str, typer.Option(metavar="en|zh", help="The language of the explanation.")] = "en",
+    notation: Annotated[
+        str, typer.Option(metavar="matrix|sum", help="Formulas of arrays, or of their elements with Σ.")
+    ] = "matrix",
     wrt: Annotated[
         str | None,
         typer.Option(metavar="NAMES", help="Explain only these gradients, as w,b or model.0.weight."),
@@ -152,9 +150,7 @@ def _explain(
         int | None,
         typer.Option(metavar="D", min=0, help="Look into D levels of modules; deeper ones are single steps."),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Call manual_seed(N) before the program starts.")
-    ] = None,
+    seed: Annotated[int | None, _SEED] = None,
 ) -> None:
     """Show the chain rule behind a backward pass: every formula, value and gradient.
 
@@ -171,8 +167,17 @@ def _explain(
 
     raise typer.Exit(
         explain(
-            what, args or [], out=out, step=step, line=at_line, lang=lang, wrt=wrt, depth=depth, seed=seed
-        )
+            what,
+            args or [],
+            out=out,
+            step=step,
+            line=at_line,
+            lang=lang,
+            notation=notation,
+            wrt=wrt,
+            depth=depth,
+            seed=seed,
+        )  # fmt: skip
     )
 
 

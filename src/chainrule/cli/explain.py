@@ -13,7 +13,7 @@ import chainrule
 from chainrule import autograd
 from chainrule._shim import script
 from chainrule.autograd.tape import clock
-from chainrule.explainer.explanation import Explanation, explained
+from chainrule.explainer.explanation import NOTATIONS, Explanation, explained
 from chainrule.explainer.names import scope_of
 from chainrule.explainer.record import record, user_frame
 from chainrule.explainer.words import checked
@@ -32,6 +32,7 @@ class Request:
     wrt: list[str]
     lang: str
     depth: int | None
+    notation: str
 
 
 class Problem(Exception):
@@ -114,7 +115,8 @@ class Watch(AbstractContextManager["Watch"]):
                 f"pass {self.count} begins at {shape}, not at one number; only a loss can be explained"
             )
         scope = scope_of(user_frame())
-        options = {"lang": self.request.lang, "depth": self.request.depth, "ran": False}
+        wanted = self.request
+        options = {"lang": wanted.lang, "depth": wanted.depth, "notation": wanted.notation, "ran": False}
         found = explained(loss, None, scope, **options)  # type: ignore[arg-type]
         if not self.request.wrt:
             return found
@@ -166,16 +168,18 @@ def _named(found: Explanation, names: Sequence[str]) -> list[Tensor]:
 
 def explain(
     what: str, args: Sequence[str], *, out: str | None, step: int | None, line: int | None, lang: str,
-    wrt: str | None, depth: int | None, seed: int | None,
+    notation: str, wrt: str | None, depth: int | None, seed: int | None,
 ) -> int:  # fmt: skip
     """Explain a program's pass or a formula; the exit status, 2 for a mistake on the command line."""
     try:
         checked(lang)
     except ValueError as error:
         return _refuse(str(error))
+    if notation not in NOTATIONS:
+        return _refuse(f"--notation {notation}: expected one of {', '.join(NOTATIONS)}")
     names = [n.strip() for n in wrt.split(",") if n.strip()] if wrt else []
     if what.lower().endswith(_PROGRAMS) or os.path.exists(what):
-        return _program(Request(what, step, line, names, lang, depth), args, out, seed)
+        return _program(Request(what, step, line, names, lang, depth, notation), args, out, seed)
     given = {"--step": step, "--at-line": line, "--depth": depth, "--seed": seed}
     unfit = [name for name, value in given.items() if value is not None]
     if unfit or args:
@@ -183,7 +187,7 @@ def explain(
             f"{unfit[0] if unfit else args[0]} is for scripts and notebooks; {what!r} is a formula"
         )
     try:
-        found = chainrule.derive(what, names or None, lang=lang)
+        found = chainrule.derive(what, names or None, lang=lang, notation=notation)
     except (ValueError, RuntimeError) as error:
         return _refuse(str(error))
     return _show(found, out)

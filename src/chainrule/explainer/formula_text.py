@@ -84,7 +84,7 @@ class Text:
         if not self.written.strip():
             return self.error(0, "the formula is empty", expected='such as "(w*x + b - y)**2"')
         words = e.msg if isinstance(e, SyntaxError) else "it is nested too deeply"
-        if isinstance(e, SyntaxError) and not e.offset and "(" not in e.msg:  # Python's way to say: at the end
+        if isinstance(e, SyntaxError) and not e.offset and "(" not in e.msg:  # so Python means the end
             column, words = self._columns[len(self._body.rstrip())], "it breaks off"
         return self.error(
             column,
