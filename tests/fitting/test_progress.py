@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import time
 from typing import Any
 
@@ -118,6 +119,28 @@ def test_a_terminal_sees_a_bar_with_the_figures_and_the_words_as_they_are(
     assert "loss 0.02" in text
     assert "left" in text
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor comes back
+
+
+@pytest.mark.parametrize(
+    ("columns", "figures"),
+    [
+        (60, "loss 0.1235"),
+        (80, "loss 0.1235  val_loss 0.2346"),
+        (140, "loss 0.1235  val_loss 0.2346  lr 0.001  val_accuracy 0.9877"),
+    ],
+)
+def test_a_narrow_terminal_sees_the_figures_that_fit(
+    monkeypatch: pytest.MonkeyPatch, columns: int, figures: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    known = {"loss": 0.123456, "lr": 0.001, "val_loss": 0.234567, "val_accuracy": 0.987654, "time": 1.0}
+    with Progress("auto", title="train", total=200, stream=stream) as progress:
+        progress.update(200, known)
+    last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()).split("train ")[-1]
+    assert f"epoch 200/200 {figures} " in last
+    assert "…" not in last
 
 
 def test_a_bar_is_drawn_ten_times_a_second_at_most(clock: Clock) -> None:

@@ -53,12 +53,13 @@ class Progress:
             self.mode = "quiet"
         self.stream, self.title, self.total = chosen, title, total
         self._bar: Any = None
+        self._room = 0  # columns for figures beside the bar
         self._shown, self._pause, self._lines = time.monotonic(), _EVERY, 0
         self._last: tuple[int, Mapping[str, float]] | None = None  # an epoch that plain has not shown
 
     def __enter__(self) -> Progress:
         if self.mode == "rich":
-            self._bar = _bar(self.stream, self.title, self.total)
+            self._bar, self._room = _bar(self.stream, self.title, self.total)
             self._bar.start()
         return self
 
@@ -75,7 +76,7 @@ class Progress:
             if early or epoch == self.total or time.monotonic() - self._shown >= self._pause:
                 self._flush()
         elif self._bar is not None:
-            self._show(epoch, _words(figures))
+            self._show(epoch, _fitting(figures, self._room))
 
     def within(self, epoch: int, part: float) -> None:
         """Show that this part (0 to 1) of an epoch is done."""
@@ -143,22 +144,38 @@ def _words(figures: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {value:.6g}" for name, value in figures.items() if name != "time")
 
 
-def _bar(stream: TextIO, title: str, total: int | None) -> Any:
-    """A rich progress bar that is drawn when we say so: a thread of its own would take time from the run."""
+def _fitting(figures: Mapping[str, float], room: int) -> str:
+    """As many figures as there is room for, the losses first."""
+    order = sorted(figures, key=lambda name: 0 if name == "loss" else 1 if name == "val_loss" else 2)
+    shown = ""
+    for text in (f"{name} {figures[name]:.4g}" for name in order if name != "time"):
+        longer = f"{shown}  {text}" if shown else text
+        if len(longer) <= room:
+            shown = longer
+    return shown
+
+
+def _bar(stream: TextIO, title: str, total: int | None) -> tuple[Any, int]:
+    """A rich progress bar and the columns that it leaves for figures.
+
+    It is drawn when we say so: a thread of its own would take time from the run.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    console = Console(file=stream)
+    narrow = console.width < 100
     epochs = "{task.completed:.0f}/{task.total:.0f}" if total is not None else "{task.completed:.0f}"
+    times = ([] if narrow else [TimeElapsedColumn()]) + [TextColumn("left"), TimeRemainingColumn()]
     bar = Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=12 if narrow else 24),
         TextColumn("epoch " + epochs),
         TextColumn("{task.fields[figures]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(file=stream),
+        *times,
+        console=console,
         auto_refresh=False,
     )
     bar.add_task(title, total=total, figures="")
-    return bar
+    longest = len(title) + len(f"epoch {total}/{total}") + len("left 0:00:00") + (0 if narrow else 8)
+    return bar, console.width - longest - (12 if narrow else 24) - 6
