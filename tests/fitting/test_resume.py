@@ -131,9 +131,10 @@ def test_killed_again_and_again_at_random_moments(path: Path) -> None:
         env={**os.environ, "CHAINRULE_CACHE": str(path.parent / "cache")},
     )  # fmt: skip
     assert done.stderr == ""
-    whole, last, kills = done.stdout.splitlines()
+    whole, *ends, kills = done.stdout.splitlines()
     assert whole.startswith("epochs 6 ")
-    assert last == whole
+    assert ends
+    assert set(ends) == {whole}  # more than one, if a run was killed between its last word and its exit
     assert int(kills) >= 5
 
 
