@@ -87,7 +87,7 @@ def killed_again_and_again(path: str, epochs: int, seed: int) -> int:
         if not process:
             one_run(path, epochs, os.path.exists(path), seed=99 + kills if os.path.exists(path) else 0)
             os._exit(0)
-        end = time.monotonic() + draw.random() * 0.1 * 1.05**kills  # … growing, so that there is an end
+        end = time.monotonic() + draw.random() * 0.03 * 1.05**kills  # … growing, so that there is an end
         while os.waitpid(process, os.WNOHANG) == (0, 0):
             if time.monotonic() >= end:
                 os.kill(process, signal.SIGKILL)
