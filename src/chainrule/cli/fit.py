@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chainrule.cli.files import check_writable
+from chainrule.cli.common import INTERRUPTED, check_resume, check_writable, mode_of, say_resume
 from chainrule.fitting.atomic import write_file
 from chainrule.fitting.charts import figure
 from chainrule.fitting.checkpoint import parse_duration
@@ -17,9 +15,7 @@ from chainrule.fitting.formula.fit import FormulaFit
 from chainrule.fitting.formula.fit import fit as fit_formula
 from chainrule.fitting.formula.options import assignments
 from chainrule.fitting.problem import InputError, problem
-from chainrule.fitting.progress import Mode
-
-INTERRUPTED = 130
+from chainrule.fitting.progress import json_line
 
 
 def fit(
@@ -30,8 +26,7 @@ def fit(
     """Fit, print and write; the exit status: 2 for a mistake, 130 after Ctrl-C."""
     files = {"--out": out, "--report": report, "--plot": plot}
     try:
-        if quiet and as_json:
-            raise problem("--quiet and --json exclude each other", fix="leave out one of them")
+        mode = mode_of(quiet, as_json)
         if os.path.exists(formula) and not os.path.exists(data):
             raise problem(
                 "the formula comes first, then the table",
@@ -41,9 +36,7 @@ def fit(
         check_writable(files, [data, checkpoint])
         if plot is not None:
             figure([])  # without matplotlib there is no use in fitting first
-        mode: Mode = "json" if as_json else "quiet" if quiet else "auto"
-        if resume and checkpoint is None:
-            raise problem("--resume needs the file to go on from", fix="--checkpoint run.ckpt --resume")
+        check_resume(resume, checkpoint)
         found = fit_formula(
             formula, data, init=assignments(init, "--init"), fix=assignments(fix, "--fix"),
             bounds=assignments(bounds, "--bounds"), progress=mode, checkpoint=checkpoint,
@@ -60,7 +53,7 @@ def fit(
         return INTERRUPTED
     interrupted = found.stopped == "interrupted"
     if as_json:
-        print(json.dumps({"event": "result", **result(found), "written": written}))
+        print(json_line({"event": "result", **result(found), "written": written}))
     elif not quiet:
         _say(found, data, written, checkpoint if interrupted else None)
     return INTERRUPTED if interrupted else 0
@@ -105,37 +98,27 @@ def _say(found: FormulaFit, data: str, written: Sequence[str], checkpoint: str |
         options = f"--out {stem}.safetensors --report {stem}.html --plot {stem}.png"
         print(f"\nTo keep the model, a report and a picture: {options}", file=sys.stderr)
     if checkpoint is not None:
-        print(f"To go on: the same command with --resume ({checkpoint} holds the state)", file=sys.stderr)
+        say_resume(checkpoint)
 
 
 def result(found: FormulaFit) -> dict[str, Any]:
-    """The fit as JSON; null for a figure that there is not."""
-
-    def plain(x: Any) -> Any:
-        if isinstance(x, float):
-            return x if math.isfinite(x) else None
-        if isinstance(x, dict):
-            return {k: plain(v) for k, v in x.items()}
-        return [plain(v) for v in x] if isinstance(x, (list, tuple)) else x
-
-    return plain(
-        {
-            "formula": found.written,
-            "params": found.params,
-            "errors": found.errors,
-            "intervals": found.intervals,
-            "confidence": found.confidence,
-            "r2": found.r2,
-            "rss": found.rss,
-            "sd": found.sd,
-            "dof": found.dof,
-            "loss": found.loss,
-            "rows": len(found.residuals),
-            "covariance": found.covariance.tolist(),
-            "optimizer": found.optimizer,
-            "steps": found.steps,
-            "stopped": found.stopped,
-            "start": found.start,
-            "remarks": found.remarks,
-        }
-    )
+    """The fit as JSON has it."""
+    return {
+        "formula": found.written,
+        "params": found.params,
+        "errors": found.errors,
+        "intervals": found.intervals,
+        "confidence": found.confidence,
+        "r2": found.r2,
+        "rss": found.rss,
+        "sd": found.sd,
+        "dof": found.dof,
+        "loss": found.loss,
+        "rows": len(found.residuals),
+        "covariance": found.covariance.tolist(),
+        "optimizer": found.optimizer,
+        "steps": found.steps,
+        "stopped": found.stopped,
+        "start": found.start,
+        "remarks": found.remarks,
+    }

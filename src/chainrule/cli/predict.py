@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
 
-from chainrule.cli.files import check_writable
+from chainrule.cli.common import INTERRUPTED, check_writable, names_of
 from chainrule.fitting.load import load_fit
 from chainrule.fitting.problem import InputError, problem
+from chainrule.fitting.progress import json_line
 from chainrule.fitting.table.predict import predict_file
-
-INTERRUPTED = 130
 
 
 def predict(
@@ -27,7 +25,7 @@ def predict(
             )
         if not to_stdout:
             check_writable({"-o": out}, [model, data])
-        names = [name.strip() for value in keep for name in value.split(",") if name.strip()]
+        names = names_of(keep)
         found = predict_file(
             load_fit(model), data, sys.stdout if to_stdout else out or "", proba=proba, keep=names
         )
@@ -48,7 +46,7 @@ def predict(
             "missing": found.missing,
             "ignored": found.ignored,
         }
-        print(json.dumps({"event": "result", **facts, "written": [out]}))
+        print(json_line({"event": "result", **facts, "written": [out]}))
     elif not quiet:
         for remark in found.remarks():
             print(remark, file=sys.stderr)

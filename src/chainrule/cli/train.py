@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.cli.files import check_writable
+from chainrule.cli.common import INTERRUPTED, check_resume, check_writable, mode_of, names_of, say_resume
 from chainrule.fitting.checkpoint import parse_duration
 from chainrule.fitting.model_file import load_model
 from chainrule.fitting.problem import InputError, problem
-from chainrule.fitting.progress import Mode
+from chainrule.fitting.progress import json_line
 from chainrule.fitting.table.fit import TableFit, fit_table
-
-INTERRUPTED = 130
 
 
 def train(
@@ -26,15 +22,12 @@ def train(
 ) -> int:  # fmt: skip
     """Train, print and write; the exit status: 2 for a mistake, 130 after Ctrl-C."""
     try:
-        if quiet and as_json:
-            raise problem("--quiet and --json exclude each other", fix="leave out one of them")
-        if resume and checkpoint is None:
-            raise problem("--resume needs the file to go on from", fix="--checkpoint run.ckpt --resume")
+        mode = mode_of(quiet, as_json)
+        check_resume(resume, checkpoint)
         model_file = out or _default_name(data)
         check_writable({"--out": model_file, "--report": report, "--checkpoint": checkpoint}, [data])
-        mode: Mode = "json" if as_json else "quiet" if quiet else "auto"
         found = fit_table(
-            data, target, hidden=_widths(hidden), drop=_names(drop), categories=_names(category),
+            data, target, hidden=_widths(hidden), drop=names_of(drop), categories=names_of(category),
             progress=mode, checkpoint=checkpoint, every=parse_duration(every), resume=resume, **options,
         )  # fmt: skip
         replaced = os.path.exists(model_file)
@@ -50,7 +43,7 @@ def train(
     written = [model_file] if report is None else [model_file, report]
     interrupted = found.stopped == "interrupted"
     if as_json:
-        print(json.dumps({"event": "result", **result(found), "written": written}, allow_nan=False))
+        print(json_line({"event": "result", **result(found), "written": written}))
     else:
         print(found)
     if not quiet and not as_json:
@@ -85,11 +78,6 @@ def _widths(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _names(values: Sequence[str]) -> list[str]:
-    """Names from repeated options, each perhaps with several between commas."""
-    return [name.strip() for value in values for name in value.split(",") if name.strip()]
-
-
 def _say(
     model_file: str, replaced: bool, report: str | None, checkpoint: str | None, interrupted: bool
 ) -> None:
@@ -97,7 +85,7 @@ def _say(
     files = [f"{model_file}{' (replaced)' if replaced else ''}", *([report] if report else [])]
     print(f"\nWritten: {', '.join(files)}", file=sys.stderr)
     if checkpoint is not None:
-        print(f"To go on: the same command with --resume ({checkpoint} holds the state)", file=sys.stderr)
+        say_resume(checkpoint)
     elif interrupted:
         print("It holds the best epoch so far; with --checkpoint a run can be resumed", file=sys.stderr)
     else:
@@ -105,26 +93,16 @@ def _say(
 
 
 def result(found: TableFit) -> dict[str, Any]:
-    """The run as JSON; null for a figure that there is not."""
-
-    def plain(x: Any) -> Any:
-        if isinstance(x, float):
-            return x if math.isfinite(x) else None
-        if isinstance(x, dict):
-            return {k: plain(v) for k, v in x.items()}
-        return [plain(v) for v in x] if isinstance(x, (list, tuple)) else x
-
+    """The run as JSON has it."""
     goal = found.schema.target
     more = (
         {}
         if goal.task == "regression"
         else {"classes": goal.classes, "confusion": found.confusion().tolist()}
     )
-    return plain(
-        {
+    return {
             "target": goal.name, "task": goal.task, "rows": found.rows, "measured_on": found.held_out,
             "metrics": found.metrics, "baseline": found.baseline, "importance": found.importance,
             "lr": found.lr, "rates": found.rates, "epochs": len(found.history),
             "best_epoch": found.best_epoch, "stopped": found.stopped, "remarks": found.remarks, **more,
-        }
-    )  # fmt: skip
+    }  # fmt: skip

@@ -128,15 +128,30 @@ class Progress:
             self._shown = now
 
     def _json(self, fields: Mapping[str, Any]) -> None:
-        """A line of JSON; what it has no number for is null."""
-        finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in fields.items()}
-        self._line(json.dumps(finite, allow_nan=False, default=str))
+        self._line(json_line(fields))
 
     def _line(self, text: str) -> None:
         try:
             print(text, file=self.stream, flush=True)
         except (OSError, ValueError):
             self.mode = "quiet"
+
+
+def json_line(fields: Mapping[str, Any]) -> str:
+    """A line of JSON; what it has no number for is null.
+
+    >>> json_line({"loss": float("nan"), "interval": (1.0, float("inf"))})
+    '{"loss": null, "interval": [1.0, null]}'
+    """
+
+    def finite(x: Any) -> Any:
+        if isinstance(x, float):
+            return x if math.isfinite(x) else None
+        if isinstance(x, Mapping):
+            return {k: finite(v) for k, v in x.items()}
+        return [finite(v) for v in x] if isinstance(x, (list, tuple)) else x
+
+    return json.dumps(finite(fields), allow_nan=False, default=str)
 
 
 def _words(figures: Mapping[str, float]) -> str:

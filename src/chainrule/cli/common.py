@@ -1,11 +1,38 @@
-"""What commands check about the files they will write, before any work is done."""
+"""What the commands that fit, train and predict share: their options, their checks, their last words."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 
 from chainrule.fitting.problem import problem
+from chainrule.fitting.progress import Mode
+
+INTERRUPTED = 130  # the exit status after Ctrl-C
+
+
+def mode_of(quiet: bool, as_json: bool) -> Mode:
+    """How progress is shown. Raises InputError if both are asked for."""
+    if quiet and as_json:
+        raise problem("--quiet and --json exclude each other", fix="leave out one of them")
+    return "json" if as_json else "quiet" if quiet else "auto"
+
+
+def check_resume(resume: bool, checkpoint: str | None) -> None:
+    """Refuse to go on from no file."""
+    if resume and checkpoint is None:
+        raise problem("--resume needs the file to go on from", fix="--checkpoint run.ckpt --resume")
+
+
+def say_resume(checkpoint: str) -> None:
+    """How an interrupted run goes on, on stderr."""
+    print(f"To go on: the same command with --resume ({checkpoint} holds the state)", file=sys.stderr)
+
+
+def names_of(values: Sequence[str]) -> list[str]:
+    """Names from repeated options, each perhaps with several between commas."""
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
 
 
 def check_writable(files: Mapping[str, str | None], read: Sequence[str | None]) -> None:
