@@ -16,7 +16,7 @@ from .checks import FAULT, Check
 from .groups import FULL, Group, Node, buffers_read
 from .layout import Buffer, Layout, Layouts
 from .loops import LoopKernel
-from .memory import ALIGN, Life, plan
+from .memory import Life, aligned, plan
 from .nest import NestEmitter
 from .order import Order
 from .product import ProductKernel
@@ -175,7 +175,7 @@ class Assembler:
         total = plan(lives.values())
         self.scratch_at = total
         each = [k.scratch(self.target, self.threads) for k in self.kernels if hasattr(k, "scratch")]
-        self.scratch_each = -(-max(each, default=0) // ALIGN) * ALIGN
+        self.scratch_each = aligned(max(each, default=0))
         return total + self.scratch_each * self.threads
 
     def _of_call(self, group: Group) -> list[Buffer]:

@@ -19,7 +19,7 @@ from .builder import Function, Value, i64
 from .domain import Access, ends, merged, over_domain
 from .groups import FULL, OUTER, REDUCE, Group, Node, Register
 from .layout import Buffer, Layout, Layouts, contiguous_strides
-from .memory import ALIGN
+from .memory import aligned
 from .target import Target
 from .values import in_memory, lanes_for, load
 
@@ -86,14 +86,14 @@ class LoopKernel:
 
     def scratch(self, target: Target, threads: int) -> int:
         """The scratch bytes of a thread: see NOTE [Spilled]."""
-        return sum(map(_room, self.rows.values()))
+        return sum(aligned(buffer.nbytes) for buffer in self.rows.values())
 
     def scratch_pointers(self, f: Function, scratch: Value) -> dict[Buffer, Value]:
         """Where the rows of spilled variables are."""
         places, start = {}, 0
         for buffer in self.rows.values():
             places[buffer] = f.offset(scratch, start)
-            start += _room(buffer)
+            start += aligned(buffer.nbytes)
         return places
 
     @property
@@ -160,10 +160,6 @@ class LoopKernel:
 
     def lanes(self, f: Function) -> int:
         return lanes_for(f, [v.dtype for n in self.nodes for v in (*n.equation.inputs, *n.equation.outputs)])
-
-
-def _room(buffer: Buffer) -> int:
-    return -(-buffer.nbytes // ALIGN) * ALIGN
 
 
 def _with_shape(layout: Layout, shape: Sequence[int]) -> Layout:

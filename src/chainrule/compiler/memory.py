@@ -16,6 +16,11 @@ ALIGN = 64
 _PAGE = 4096
 
 
+def aligned(nbytes: int) -> int:
+    """The bytes in whole cache lines."""
+    return -(-nbytes // ALIGN) * ALIGN
+
+
 class Life:
     """The kernels, by number, from the one that writes a buffer to the last one that reads it."""
 

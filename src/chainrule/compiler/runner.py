@@ -19,7 +19,7 @@ from .checks import FAULT
 from .engine import Library, load
 from .image import Identity, Image, identity, keep, kept
 from .layout import Layout
-from .memory import ALIGN
+from .memory import ALIGN, aligned
 from .objects import Objects
 from .pipeline import Passes
 from .rendezvous import DETAIL, THREADS
@@ -85,7 +85,7 @@ class NativeRunner:
         after = self.first_result + len(image.results)
         self.table = np.zeros(after + len(image.held), np.int64)
         start = self.arena.ctypes.data
-        self.table[ARENA] = -(-start // ALIGN) * ALIGN
+        self.table[ARENA] = aligned(start)
         self.table[THREADS] = 1
         self.error: BaseException | None = None
         self._callback = _CALLBACK(self._call)

@@ -44,10 +44,6 @@ class Guards:
             self.count = _structure.count[0]
         return ""
 
-    def holds(self) -> bool:
-        """Whether the function would find the same things again."""
-        return not self.change()
-
 
 def _leaves(value: Any) -> Iterator[Any]:
     """The ends of nested containers: what is in an argument may be other things at each call."""
