@@ -386,3 +386,17 @@ def test_what_a_row_keeps_for_itself_is_each_thread_s_own(monkeypatch):
     expected = one(x).numpy()
     for _ in range(50):
         assert np.array_equal(two(x).numpy(), expected)
+
+
+@several
+@pytest.mark.parametrize(("asked", "expected"), [(None, ["code is there"]), (2, [])])
+def test_threads_are_timed_when_the_code_is_made(monkeypatch, asked, expected):
+    seen = []
+
+    def timed():
+        seen.append("code is there" if step._latest.runner.entry else "too early")
+
+    monkeypatch.setattr(threads, "calibration", timed)
+    step = cr.compile(lambda x: cr.exp(x) * cr.tanh(x), threads=asked)
+    step(cr.randn(300_000))
+    assert seen == expected

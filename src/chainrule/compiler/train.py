@@ -133,7 +133,7 @@ def _epoch(step: Callable[..., Any], loader: Any, epochs: int = 1) -> Array:
     batches = iter(loader)
     source = _rows(loader, batches) if isinstance(step, Compiled) else None
     if source is None:
-        return _joined([_loss(step(*_arguments(batch))) for batch in batches])
+        return _joined([loss_of(step(*_arguments(batch))) for batch in batches])
     compiled: Any = step
     tensors, segments, single = source
     if epochs > 1:
@@ -156,7 +156,7 @@ def _arguments(batch: Any) -> Any:
     return batch if isinstance(batch, (list, tuple)) else (batch,)
 
 
-def _loss(value: Any) -> Array:
+def loss_of(value: Any) -> Array:
     """What a step returned, as an array of one number; of none if it returned nothing."""
     if value is None:
         return np.zeros(0, np.float32)
@@ -164,7 +164,7 @@ def _loss(value: Any) -> Array:
     if not isinstance(first, Tensor) or first._a.size != 1:
         raise TypeError(
             message(
-                "train() cannot keep what the step returned",
+                "a training loop cannot keep what the step returned",
                 came=f"a {type(first).__name__}"
                 + (f" of shape {tuple(first.shape)}" if isinstance(first, Tensor) else ""),
                 expected="the loss: a tensor of one element, alone or first in a tuple; or None",
@@ -265,7 +265,7 @@ class Run:
             known = self.step.known(args)
             if known is not None and known.bridge is None and isinstance(known.runner, NativeRunner):
                 return [*out, self._native(known, i)]
-            out.append(_loss(self.step(*args)))
+            out.append(loss_of(self.step(*args)))
         return out
 
     def _native(self, known: Specialisation, start: int) -> Array:
@@ -274,7 +274,7 @@ class Run:
         total = self.total - start
         loss = code.results[0] if code.results else None
         if loss is not None and (loss.size != 1 or loss.dtype.category != FLOAT):
-            return _joined([_loss(self.step(*self._arguments(i))) for i in range(start, self.total)])
+            return _joined([loss_of(self.step(*self._arguments(i))) for i in range(start, self.total)])
         kept = np.zeros(total if loss is not None else 0, np.float32 if loss is None else loss.dtype.np)
         holding = known.bind()
         others = [np.empty(v.shape, v.dtype.np) for v in code.results[1:]]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler.step import Compiled
-from ..compiler.train import Run
+from ..compiler.train import Run, loss_of
 from ..random import Generator
 from ..tensor import Tensor
 from ..utils.data.sampler import BatchSampler, RandomSampler, draw_seed, index_arrays
@@ -95,7 +95,7 @@ class Batches:
 
     def _losses(self, start: int, stop: int) -> list[Array]:
         if not isinstance(self.step, Compiled):
-            return [loss_of(self.step(*self.arguments(i))) for i in range(start, stop)]
+            return [_loss(self.step(*self.arguments(i))) for i in range(start, stop)]
         size = self.size if stop * self.size <= self.samples else self.samples - start * self.size
         first = start * self.size
         if self.order is None:
@@ -115,7 +115,7 @@ class Batches:
                 return None
             before, structure = state.copy(), state.structure()
             try:
-                loss = loss_of(step(*self.arguments(i)))
+                loss = _loss(step(*self.arguments(i)))
             except BaseException:
                 state.restore(before)
                 raise
@@ -125,10 +125,9 @@ class Batches:
         return None
 
 
-def loss_of(value: Any) -> Array:
-    """What a step returned, as an array of one number; TypeError if it is none."""
-    first = value[0] if isinstance(value, (tuple, list)) and value else value
-    if not isinstance(first, Tensor) or first._a.size != 1:
-        came = f"a tensor of shape {tuple(first.shape)}" if isinstance(first, Tensor) else repr(first)
-        raise problem("the step did not return its loss", came=came, expected="a tensor of one element")
-    return np.array(first.detach()._array()).reshape(1)
+def _loss(value: Any) -> Array:
+    """The loss that a step returned; here it must be there."""
+    loss = loss_of(value)
+    if not loss.size:
+        raise problem("the step did not return its loss", came="None", expected="a tensor of one element")
+    return loss
